@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests. Real data is used whenever it is there and never required."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from helpers.paths import ROOT, SAMPLE
+
+
+@pytest.fixture(scope="session")
+def open_data() -> Path:
+    """Folder of the real open data: $ABIE_OPEN_DATA, else ../shared/open-data beside the repository."""
+    folder = Path(os.environ.get("ABIE_OPEN_DATA", ROOT.parent / "shared" / "open-data"))
+    if not (folder / "performance-tables").is_dir():
+        pytest.skip("real open data is not here: set ABIE_OPEN_DATA or put it in ../shared/open-data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    """Folder of the embedded sample: an invented country in the official file formats."""
+    return SAMPLE
