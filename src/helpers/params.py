@@ -186,3 +186,8 @@ def write_params(folder: Path = PARAMS) -> list[Path]:
         )
         written.append(path)
     return written
+
+
+if __name__ == "__main__":
+    for written_path in write_params():
+        print(written_path.name)

@@ -1,0 +1,76 @@
+"""Claims about parameters: closed, typed, and drawn from one model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import params
+from helpers.paths import PARAMS
+
+
+def test_a_misspelt_parameter_is_refused_with_the_name_meant():
+    with pytest.raises(params.BadParameters, match="no such parameter. Did you mean 'region'"):
+        params.make(regoin="London")
+
+
+def test_every_bad_value_is_named_at_once():
+    with pytest.raises(params.BadParameters) as caught:
+        params.make(slope=7, release="2022-24", region="Wales")
+    assert {line.split(":")[0] for line in str(caught.value).splitlines()} == {"slope", "release", "region"}
+
+
+def test_limits_that_cannot_hold_together_are_refused():
+    with pytest.raises(params.BadParameters, match="floor_pp 0.9 is above cap_pp"):
+        params.make(floor_pp=0.9)
+    with pytest.raises(params.BadParameters, match="no set of asks"):
+        params.make(national_path_pp=1.5)
+
+
+def test_the_committed_parameter_files_and_schema_are_those_the_model_writes(tmp_path):
+    for path in params.write_params(tmp_path):
+        assert (PARAMS / path.name).read_text() == path.read_text(), f"{path.name} has drifted: run `python -m helpers.params`"
+    assert {p.name for p in PARAMS.iterdir()} == {p.name for p in tmp_path.iterdir()}
+
+
+def test_the_schema_is_closed():
+    assert json.loads(params.schema())["additionalProperties"] is False
+
+
+def test_every_parameter_file_loads_and_names_its_region():
+    for path in PARAMS.glob("*.yml"):
+        assert params.load(path).slug == path.stem
+
+
+def test_a_parameter_file_with_an_unknown_key_names_the_file(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text(yaml.safe_dump({"region": "London", "slop": 0.3}))
+    with pytest.raises(params.BadParameters, match=r"mine.yml:\nslop: .*'slope'"):
+        params.load(path)
+
+
+def test_a_missing_parameter_file_lists_those_there_are(tmp_path):
+    with pytest.raises(params.BadParameters, match="london.yml"):
+        params.load(tmp_path / "none.yml")
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_region_or_refused_with_the_list(text):
+    try:
+        assert params.region_from(text) in (params.ENGLAND, *params.REGIONS)
+    except params.BadParameters as error:
+        assert "Yorkshire and The Humber" in str(error)
+
+
+def test_regions_are_found_by_name_or_slug_in_any_case():
+    assert params.region_from("yorkshire-and-the-humber") == params.region_from("YORKSHIRE AND THE HUMBER") == "Yorkshire and The Humber"
+
+
+def test_the_parameters_cell_gives_the_defaults_back():
+    namespace: dict = {}
+    exec(params.parameters_cell(), namespace)
+    assert params.from_notebook(namespace) == params.Parameters()
