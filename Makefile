@@ -1,0 +1,57 @@
+# Each target works on a fresh checkout: it makes .venv from requirements.lock first, and again when the lock changes.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: run test real explore bench bench-method check sample notebooks params lock clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed; this is ' + sys.version if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(READY)
+
+run: $(READY)  ## the main job on the embedded sample: England and nine regions, ending with a report to open
+	$(BIN)/abie run --all --jobs $(JOBS)
+
+test: $(READY)  ## all tests; those on real data run when ../shared/open-data (or ABIE_OPEN_DATA) is there
+	$(BIN)/ruff check src tests data benchmarks
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval-lax --nbval-kernel-name python3 notebooks
+
+real: $(READY)  ## the real thing: make real DATA=../shared/open-data
+	@test -n "$(DATA)" || { echo "Say where the official files are: make real DATA=../shared/open-data"; exit 2; }
+	$(BIN)/abie run --data "$(DATA)" --out outputs/real --all --jobs $(JOBS)
+
+check: $(READY)  ## recognise, validate and reconcile files without a run: make check DATA=../shared/open-data
+	$(BIN)/abie check "$(or $(DATA),data/sample)"
+
+explore: $(READY)  ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+bench: bench-method  ## all benchmarks
+
+bench-method: $(READY)  ## back-tests of the method against its bars: make bench-method DATA=../shared/open-data
+	$(BIN)/python benchmarks/bars.py --data "$(or $(DATA),data/sample)" --out outputs/bench
+
+sample: $(READY)  ## regenerate the embedded sample from its seeded script
+	$(BIN)/python data/make_sample.py
+
+notebooks: $(READY)  ## run the notebooks on the sample and store the headline outputs that the tests compare
+	$(BIN)/python notebooks/refresh.py
+
+params: $(READY)  ## rewrite params/ from the typed model
+	$(BIN)/python -m helpers.params
+
+lock:  ## remake requirements.lock from requirements.in (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock
+
+clean:  ## remove the environment and results; data stays
+	rm -rf $(VENV) outputs/*
