@@ -1,0 +1,165 @@
+"""The national fit: built once per release for all of England and reused by every region.
+
+Four stages, each in its own folder of `outputs/<release>/national/`, each keyed by the hash of what it depends on: files, parameters, code and
+the stage before. A stage that is already there under the same key is only read. Every notebook asks for the stage it needs, so the notebooks run
+in the same way under `abie`, under plain papermill and by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import context, expectation, forecast, links, panel, peers, quality
+from helpers.faults import DataRefused, Fault
+from helpers.params import PRE_PANDEMIC, Parameters
+from helpers.sources import read_folder
+from helpers.store import code_hash, inputs_of, read_frame, read_json, stage, text_hash, write_json
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: the parameters that it depends on, the files that it makes, and how."""
+
+    name: str
+    parameters: tuple[str, ...]
+    files: tuple[str, ...]
+    build: Callable[[Parameters], dict]
+
+
+def _ingest(run: Parameters) -> dict:
+    """Read, join, check. A hard fault stops here; `quality.json` keeps the list beside the release."""
+    if not run.data_folder.is_dir():
+        raise DataRefused(Fault("hard", "no_data", f"there is no folder {run.data}", what_to_do="Point --data at a folder of official files."))
+    readings = read_folder(run.data_folder)
+    registers = {year: panel.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
+    gate = quality.run_gate(readings, registers, run.release)
+    if gate.verdict != "pass":
+        write_json(run.release_folder / "quality.json", gate.to_json())
+    gate.stop_if_hard()
+    (run.release_folder / "quality.json").unlink(missing_ok=True)
+    return {
+        "register.parquet": registers[run.release],
+        "panel.parquet": panel.build_panel(readings, readings.links),
+        "area_rates.parquet": readings.area_rates,
+        "boundaries.parquet": readings.la_boundaries,
+        "linked.parquet": links.linked(readings.links),
+        "reconciliation.parquet": gate.reconciliation,
+        "files.parquet": readings.files.drop(columns="symbols"),
+        "quality.json": gate.to_json(),
+        "inputs.json": inputs_of(run.data_folder),
+    }
+
+
+def _model(run: Parameters) -> dict:
+    """Context-expected absence and the baseline with its spread."""
+    before = load(run, "ingest")
+    fit = context.fit_context(before["register"], seed=run.seed)
+    ahead = forecast.fit_forecast(fit, before["register"], before["panel"], seed=run.seed, primary_lambda=run.primary_lambda)
+    return {
+        "context.parquet": fit.expected,
+        "drivers.parquet": fit.drivers,
+        "scores.parquet": fit.scores,
+        "weights.parquet": fit.weights,
+        "features.parquet": fit.features,
+        "baseline.parquet": ahead.baseline,
+        "evidence.parquet": ahead.evidence,
+        "model.json": {"phase_mean": fit.phase_mean, "forecast": ahead.parameters},
+    }
+
+
+def _peers(run: Parameters) -> dict:
+    """Similar schools, near-equal alternatives and the named ones."""
+    before, model = load(run, "ingest"), load(run, "model")
+    found = peers.find_peers(before["register"], model["baseline"], model["weights"], before["linked"], run)
+    return {"peers.parquet": found.peers, "alternatives.parquet": found.alternatives, "summary.parquet": found.summary}
+
+
+def _expectations(run: Parameters) -> dict:
+    """The minimum improvement of every assessed school, and the range of special schools."""
+    before, model, similar = load(run, "ingest"), load(run, "model"), load(run, "peers")
+    set_ = expectation.set_expectations(model["baseline"], similar["peers"], before["register"], before["area_rates"], run)
+    return {
+        "expectations.parquet": set_.expectations,
+        "calibration.parquet": set_.calibration,
+        "special_ranges.parquet": expectation.special_range(before["register"], before["panel"]),
+    }
+
+
+STAGES: dict[str, Stage] = {
+    s.name: s
+    for s in (
+        Stage(
+            "ingest",
+            ("release",),
+            (
+                *(f"{n}.parquet" for n in ("register", "panel", "area_rates", "boundaries", "linked", "reconciliation", "files")),
+                "quality.json",
+                "inputs.json",
+            ),
+            _ingest,
+        ),
+        Stage(
+            "model",
+            ("seed", "primary_lambda"),
+            (*(f"{n}.parquet" for n in ("context", "drivers", "scores", "weights", "features", "baseline", "evidence")), "model.json"),
+            _model,
+        ),
+        Stage(
+            "peers",
+            ("seed", "peers_k", "region_penalty", "named_max", "named_cap"),
+            ("peers.parquet", "alternatives.parquet", "summary.parquet"),
+            _peers,
+        ),
+        Stage(
+            "expectations",
+            ("national_path_pp", "slope", "floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp", "rounding_pp"),
+            ("expectations.parquet", "calibration.parquet", "special_ranges.parquet"),
+            _expectations,
+        ),
+    )
+}
+
+
+def key(run: Parameters, name: str) -> str:
+    """What a stage depends on, as one hash: code, input files, its parameters and those of the stages before."""
+    names = list(STAGES)[: list(STAGES).index(name) + 1]
+    parameters = {p: getattr(run, p) for n in names for p in STAGES[n].parameters}
+    return text_hash(name, code_hash(), inputs_of(run.data_folder), parameters)
+
+
+def folder(run: Parameters, name: str) -> Path:
+    """Where a stage lies."""
+    return run.national_folder / name
+
+
+def build(run: Parameters, name: str) -> bool:
+    """Build a stage, and those before it, where they are not there already. Returns True when something was built.
+
+    Raises `DataRefused` when the input files must not be used.
+    """
+    wanted = STAGES[name]
+    if key_is_current(run, name):
+        return False
+    names = list(STAGES)
+    before = names.index(name) - 1
+    if before >= 0:
+        build(run, names[before])
+    return stage(folder(run, name), key(run, name), lambda: wanted.build(run), wanted.files)
+
+
+def key_is_current(run: Parameters, name: str) -> bool:
+    """Whether a stage lies there, whole, under today's key."""
+    stamp = folder(run, name) / "stamp.json"
+    whole = stamp.exists() and all((folder(run, name) / f).exists() for f in STAGES[name].files)
+    return whole and read_json(stamp)["key"] == key(run, name)
+
+
+def load(run: Parameters, name: str) -> dict[str, pd.DataFrame | dict]:
+    """All frames and values of a stage by name (`register`, `panel`, ...), built first where needed."""
+    build(run, name)
+    where = folder(run, name)
+    return {Path(f).stem: read_frame(where / f) if f.endswith(".parquet") else read_json(where / f) for f in STAGES[name].files}
