@@ -50,7 +50,13 @@ def code_hash() -> str:
 def inputs_of(folder: Path) -> dict[str, str]:
     """Relative path -> sha256 of every file of a data folder. Hidden files and Python sources are left out."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".") and p.suffix != ".py")
-    return {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
+    return {p.relative_to(folder).as_posix(): _hash_if_changed(p, p.stat().st_size, p.stat().st_mtime_ns) for p in files}
+
+
+@cache
+def _hash_if_changed(path: Path, size: int, modified_ns: int) -> str:
+    """The hash of a file, computed once per process for the same size and time of change."""
+    return file_hash(path)
 
 
 @contextmanager

@@ -1,0 +1,67 @@
+"""Who can check what: the manifest of a run, and the trail of one school from the published row to its report."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+
+import helpers
+from helpers.params import Parameters
+from helpers.paths import ROOT
+from helpers.store import code_hash, file_hash, read_json, tree_hash, write_json
+
+MANIFEST = "manifest.json"
+PACKAGES = ("numpy", "pandas", "geopandas", "scikit-learn", "scipy", "pyarrow", "papermill", "plotly", "pandera", "pydantic", "jinja2", "gptables")
+ARTEFACTS = (
+    "schools.parquet",
+    "panel.parquet",
+    "baseline.parquet",
+    "drivers.parquet",
+    "peers.parquet",
+    "summary.parquet",
+    "expectations.parquet",
+    "special_ranges.parquet",
+    "facts.json",
+    "quality.json",
+)
+
+
+def git_commit() -> str:
+    """The commit the code was taken from, with `+changes` when files differ from it; empty outside a checkout."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+changes" if changed else "")
+
+
+def build_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
+    """What a region's results were made from: input files with sha256, parameters, code, packages, seed. No times, so reruns compare equal."""
+    return {
+        "region": run.region,
+        "release": run.release,
+        "sample": run.is_sample,
+        "formula": "The formula is this project's own. The Department for Education has not published its formula.",
+        "inputs": inputs,
+        "parameters": run.model_dump(exclude={"data", "out"}),
+        "seed": run.seed,
+        "code": {"version": helpers.__version__, "sha256": code_hash(), "git_commit": git_commit()},
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def write_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
+    """Write the region's manifest, with the hashes of its artefacts. Returns it."""
+    manifest = build_manifest(run, inputs)
+    manifest["artefacts"] = {name: file_hash(run.region_folder / name) for name in ARTEFACTS}
+    manifest["artefacts"]["pack"] = tree_hash(run.region_folder / "pack")
+    write_json(run.region_folder / MANIFEST, manifest)
+    return manifest
+
+
+def read_manifest(run: Parameters) -> dict:
+    """The manifest of a region that has been run."""
+    return read_json(run.region_folder / MANIFEST)

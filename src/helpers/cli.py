@@ -1,0 +1,173 @@
+"""`abie`: the commands. Exit code 0 only when everything asked for was produced; 1 with what failed and why; 2 for bad usage or parameters."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from helpers import params
+from helpers.faults import DataRefused, Fault
+from helpers.params import ENGLAND, REGIONS, BadParameters, Parameters, region_from
+from helpers.paths import CATALOGUE, SAMPLE, shown
+
+OK, FAILED, BAD_USAGE = 0, 1, 2
+console = Console(highlight=False, soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="abie",
+        description="Minimum attendance improvement of every school in England, set fairly and traceable number by number. "
+        "The formula is this project's own, not the Department for Education's.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="official files in, regional packs out", description="Run the notebooks for one region, several or all.")
+    _data_arguments(run)
+    which = run.add_mutually_exclusive_group()
+    which.add_argument("--region", action="append", metavar="NAME", help="a region (may be given several times); England is one more region")
+    which.add_argument("--all", action="store_true", help="England and the nine regions")
+    run.add_argument("--jobs", type=_positive, default=min(os.cpu_count() or 1, 4), metavar="N", help="processes at once (default: %(default)s)")
+    run.add_argument("--scheduler", metavar="ADDR", help="address of a Dask cluster that shares this file system, like tcp://host:8786")
+    run.set_defaults(do=_run)
+
+    check = commands.add_parser("check", help="recognise, validate and reconcile files, without a run")
+    check.add_argument("data", type=Path, nargs="?", default=SAMPLE, help="folder of official files (default: the embedded sample)")
+    check.add_argument("--release", metavar="YEAR", help="academic year like 2022-23")
+    check.set_defaults(do=_check)
+
+    fetch = commands.add_parser("fetch", help="download the catalogue's editions, with checksums")
+    fetch.add_argument("--to", type=Path, default=Path("data/raw"), metavar="DIR", help="where to put them (default: data/raw)")
+    fetch.add_argument("--catalogue", type=Path, default=CATALOGUE, metavar="FILE", help="another catalogue of editions")
+    fetch.set_defaults(do=_fetch)
+
+    school = commands.add_parser("school", help="one school's trail, from the published row to its report")
+    school.add_argument("urn", type=_urn, metavar="URN", help="the school's Unique Reference Number")
+    _data_arguments(school)
+    school.set_defaults(do=_school)
+    return parser
+
+
+def _data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="DIR", help="folder of official files (default: the embedded, invented sample)")
+    parser.add_argument("--release", metavar="YEAR", help="academic year of the newest full data, like 2022-23")
+    parser.add_argument("--out", metavar="DIR", help="where results go (default: outputs)")
+    parser.add_argument("--params", type=Path, metavar="FILE", help="parameter file, like params/london.yml")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set one parameter, like --set slope=0.15")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _urn(text: str) -> int:
+    if not (text.isdigit() and len(text) == 6):
+        raise argparse.ArgumentTypeError(f"a URN has six digits, like 123456; this is {text!r}")
+    return int(text)
+
+
+def parameters(args: argparse.Namespace) -> Parameters:
+    """Parameters from file, `--set` and the named options, the later winning. Folders are relative to where the command is given."""
+    values: dict = {}
+    for text in args.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadParameters(f"--set {text}: write NAME=VALUE, like --set slope=0.15")
+        values[name.strip()] = yaml.safe_load(value)
+    for name in ("data", "out"):
+        if getattr(args, name, None):
+            values[name] = str(Path(getattr(args, name)).expanduser().resolve())
+    if args.release:
+        values["release"] = args.release
+    return params.load(args.params, **values) if args.params else params.make(**values)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from helpers import pipeline  # papermill takes a second to import: the other commands do without
+
+    run = parameters(args)
+    named = [region_from(name) for name in args.region or []]
+    regions = list(dict.fromkeys([ENGLAND, *REGIONS] if args.all else named or ([run.region] if args.params else [ENGLAND])))
+    began = time.perf_counter()
+    results = pipeline.run_all(run, regions, jobs=args.jobs, scheduler=args.scheduler, console=console)
+    failed = [r for r in results if not r.ok]
+    made = [r for r in results if r.ok]
+    console.print(f"\n{len(made)} of {len(results)} regions done in {time.perf_counter() - began:.0f} s.")
+    for result in failed:
+        notebook = shown(run.release_folder / params.slug(result.region) / f"{result.failed_step}.failed.ipynb")
+        console.print(f"[bold]Failed: {result.region}[/] in {result.failed_step}: {result.message}\n  The notebook with the error: {notebook}", markup=True)
+    if made:
+        if run.is_sample:
+            console.print("This is the embedded sample: an invented country. For real data: make real DATA=../shared/open-data")
+        console.print("Confidential: targets are for the school, its local authority or trust, and the support team.")
+        console.print("Open the report:")
+        console.print("  " + pipeline.where(run.model_copy(update={"region": made[0].region})))
+    return FAILED if failed else OK
+
+
+def _check(args: argparse.Namespace) -> int:
+    from helpers.check import check_folder
+
+    return OK if check_folder(args.data.expanduser().resolve(), args.release, console) else FAILED
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from helpers import catalogue
+
+    report = catalogue.fetch(catalogue.read_catalogue(args.catalogue), args.to.expanduser().resolve())
+    console.print(str(report), markup=False)
+    return OK if report.ok else FAILED
+
+
+def _school(args: argparse.Namespace) -> int:
+    from helpers.trail import trail
+
+    console.print(trail(parameters(args), args.urn), markup=False)
+    return OK
+
+
+def print_faults(faults: list[Fault], title: str) -> None:
+    """Print faults as a table: severity, code, place, message and what to do."""
+    table = Table(title=title, title_justify="left", show_lines=False)
+    for name in ("severity", "code", "where", "what", "what to do"):
+        table.add_column(name, overflow="fold")
+    for fault in faults:
+        place = ", ".join(t for t in (fault.file, f"row {fault.row}" if fault.row else "", fault.column, str(fault.value)) if t)
+        table.add_row(fault.severity, fault.code, place, fault.message, fault.what_to_do)
+    console.print(table)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of `abie`. Returns the exit code."""
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return args.do(args)
+    except BadParameters as error:
+        console.print(f"Bad parameters:\n{error}", markup=False)
+        return BAD_USAGE
+    except DataRefused as error:
+        print_faults(error.faults, "The data must not be used:")
+        return FAILED
+    except LookupError as error:
+        console.print(str(error).strip("'\""), markup=False)
+        return FAILED
+    except KeyboardInterrupt:
+        console.print("Stopped. What was finished is kept; the same command goes on from there.")
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
