@@ -1,0 +1,125 @@
+"""What may be wrong with a number for one school, and what the number rests on: sentences chosen by the school's own data."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from helpers import dictionary
+from helpers.report import words
+from helpers.report.inputs import PackInputs
+from helpers.report.words import known, number, year_words
+
+JUMP_SD = 2.0
+
+DRIVER_WORDS = {
+    "fsm": "Free school meals",
+    "sen": "Special educational needs",
+    "eal": "English as an additional language",
+    "size": "Size of school",
+    "roll": "Size of school",
+    "region": "Region",
+    "ethnicity": "Ethnic background of pupils",
+    "deprivation": "Deprivation of the area",
+    "ehcp": "Education, health and care plans",
+}
+
+
+@cache
+def driver_name(name: str) -> str:
+    """A driver in words: as given when it already is words, else from the dictionary's label."""
+    if " " in name:
+        return name[0].upper() + name[1:]
+    if name.lower() in DRIVER_WORDS:
+        return DRIVER_WORDS[name.lower()]
+    frame = dictionary.read_dictionary()
+    labels = frame.loc[frame["name"] == name, "label"]
+    return labels.iloc[0] if len(labels) else name.removesuffix("_pct").replace("_", " ").capitalize()
+
+
+def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, expectation: dict | None) -> list[str]:
+    """Sentences on what may be wrong for this school, most particular first; never empty."""
+    found = []
+    history = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
+    earlier = sorted({int(row["published_urn"]) for row in history if known(row["published_urn"]) and int(row["published_urn"]) != urn})
+    if earlier:
+        urns = words.listed([f"URN {other}" for other in earlier])
+        found.append(f"Some earlier figures were published for {urns}, which became part of this school. Its pupils may have been different.")
+    pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
+    if known(pupils) and 0 < pupils < 300 and known(school["absence_pct"]):
+        found.append(
+            f"With {words.plural(pupils, 'pupil')}, one pupil who is away for the whole year changes the rate by {number(100 / pupils, 2)} points."
+        )
+    if baseline and known(school["absence_pct"]):
+        previous = [row for row in history if row["year"] < inputs.release]
+        if previous and previous[-1]["year"] == words_before(inputs.release):
+            change = school["absence_pct"] - previous[-1]["absence_pct"]
+            if abs(change) > JUMP_SD * baseline["sd_pp"]:
+                way = "fell" if change > 0 else "rose"
+                found.append(
+                    f"Attendance {way} by {number(abs(change), 1)} points between {year_words(previous[-1]['year'])} and "
+                    f"{year_words(inputs.release)}, more than is usual for a school like this. Something out of the ordinary may lie behind it."
+                )
+        if not any(row["year"] < inputs.release for row in history):
+            found.append("No earlier year is published for this school, so one unusual year weighs more than it should.")
+    if expectation:
+        found += _expectation_caveats(inputs, urn, school, expectation)
+    found.append(
+        f"The figures describe {year_words(inputs.release)}. They do not know about illness in your area, a closed building, new pupils or "
+        "a changed intake since then."
+    )
+    if expectation:
+        found.append("Features of pupils come from one census day in January. Pupils who joined or left later are not counted.")
+    return found
+
+
+def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation: dict) -> list[str]:
+    found = []
+    summary = inputs.peer_summary.get(urn, {})
+    if summary.get("no_close_peers"):
+        found.append("No school is really close to yours in its circumstances. Read the comparison with similar schools with care.")
+    if summary.get("widened"):
+        found.append("Too few schools share your age range and admissions, so we looked more widely for similar ones.")
+    if abs(expectation["limits_part_pp"]) >= 0.005:
+        found.append("A limit changed your number: the sum of the other parts alone would have been different.")
+    if not (known(school.get("easting")) and known(school.get("northing"))):
+        found.append("We do not know where your school is on the map, so distances to similar schools are missing.")
+    if not known(expectation["la_attendance_pct"]):
+        found.append("No average is published for schools of this phase in your local authority, so that rung of the ladder is missing.")
+    if school["phase"] == "primary":
+        found.append(
+            "For primary schools the range, the chances and the weight given to last year’s figure rest on weaker evidence: there are no "
+            "consecutive years from before the pandemic to test them on."
+        )
+    return found
+
+
+def words_before(year: str) -> str:
+    """`2022-23` -> `2021-22`."""
+    first = int(year[:4]) - 1
+    return f"{first}-{(first + 1) % 100:02d}"
+
+
+def sources(manifest: dict) -> list[str]:
+    """The run's inputs in words, one line per kind of file and year; from the manifest, in its order."""
+    lines: dict[str, None] = {}
+    for entry in input_entries(manifest):
+        lines[entry["title"] + (f", {entry['years']}" if entry["years"] else "")] = None
+    return list(lines)
+
+
+def input_entries(manifest: dict) -> list[dict]:
+    """The manifest's inputs as rows with title, years, file and sha256. Reads a list of records or a mapping of file to record or hash."""
+    inputs = manifest.get("inputs", [])
+    if isinstance(inputs, dict):
+        inputs = [{"file": name, **(value if isinstance(value, dict) else {"sha256": value})} for name, value in inputs.items()]
+    rows = []
+    for entry in inputs:
+        file = str(entry.get("file") or entry.get("path") or "")
+        years = entry.get("years") or entry.get("period") or ""
+        if isinstance(years, (list, tuple)):
+            years = words.listed([year_words(str(year)) for year in years]) if len(years) <= 3 else f"{year_words(str(years[0]))} to {year_words(str(years[-1]))}"
+        title = entry.get("title") or entry.get("taken_for") or file.rsplit("/", 1)[-1]
+        title = str(title).replace("_", " ")
+        rows.append({"title": title[:1].upper() + title[1:], "years": year_words(str(years)), "file": file, "sha256": str(entry.get("sha256") or "")})
+    return rows
+

@@ -1,0 +1,188 @@
+"""Small inline SVG charts: a title and a description, everything labelled directly, readable in grey, no script.
+
+Each function takes plain numbers and returns markup. Colours are CSS classes, so that print and dark screens can change them; shapes differ
+too, so that nothing rests on colour.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from helpers.report.words import number, pct, signed
+
+
+def svg(chart_id: str, width: int, height: int, title: str, description: str, body: list[str], css: str = "chart") -> str:
+    """The wrapper that makes a chart an image with a name and a description."""
+    return (
+        f'<svg class="{css}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{chart_id}-t {chart_id}-d" '
+        f'xmlns="http://www.w3.org/2000/svg"><title id="{chart_id}-t">{escape(title)}</title>'
+        f'<desc id="{chart_id}-d">{escape(description)}</desc>{"".join(body)}</svg>'
+    )
+
+
+def scale(lowest: float, highest: float, start: float, end: float):
+    """A straight map from data to picture, widened a little when all values are the same."""
+    if highest - lowest < 1e-9:
+        lowest, highest = lowest - 0.5, highest + 0.5
+    factor = (end - start) / (highest - lowest)
+    return lambda value: round(start + (value - lowest) * factor, 1)
+
+
+def spread_labels(places: list[float], gap: float, lowest: float, highest: float) -> list[float]:
+    """Vertical places of labels pushed apart to at least `gap`, in the same order, kept between the two ends where they fit."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    moved = list(places)
+    for before, after in zip(order, order[1:], strict=False):
+        moved[after] = max(moved[after], moved[before] + gap)
+    if order and moved[order[-1]] > highest:
+        moved[order[-1]] = highest
+        for after, before in zip(order[::-1], order[-2::-1], strict=False):
+            moved[before] = min(moved[before], moved[after] - gap)
+    overflow = max(0.0, lowest - moved[order[0]]) if order else 0.0
+    return [round(place + overflow, 1) for place in moved]
+
+
+def text(x: float, y: float, words: str, css: str = "", anchor: str = "start") -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{f" class={chr(34)}{css}{chr(34)}" if css else ""}>{escape(words)}</text>'
+
+
+def history(
+    chart_id: str,
+    years: list[tuple[str, float]],
+    next_year: str,
+    typical: float | None = None,
+    interval: tuple[float, float] | None = None,
+    minimum: float | None = None,
+    described: str = "",
+) -> str:
+    """Attendance by year (per cent), with what is typical in these circumstances, where next year is likely to fall, and the minimum.
+
+    `years` are (label, attendance) in order; years without a figure are simply absent and the line breaks at a gap of more than a year.
+    """
+    width, height, left, right, top, bottom = 400, 230, 30, 268, 24, 196
+    values = [value for _, value in years] + [v for v in (typical, minimum, *(interval or ())) if v is not None]
+    y = scale(min(values), max(values), bottom - 8, top + 8)
+    first = min([int(label[:4]) for label, _ in years] + [int(next_year[:4]) - 1])
+    x = scale(first, int(next_year[:4]), left, right)
+    body = [f'<line class="axis" x1="{left - 14}" y1="{bottom + 4}" x2="{right + 14}" y2="{bottom + 4}"/>']
+    previous = None
+    for label, value in years:
+        here = (x(int(label[:4])), y(value), int(label[:4]))
+        if previous and here[2] - previous[2] == 1:
+            body.append(f'<line class="line" x1="{previous[0]}" y1="{previous[1]}" x2="{here[0]}" y2="{here[1]}"/>')
+        elif previous:
+            body.append(f'<line class="gap" x1="{previous[0]}" y1="{previous[1]}" x2="{here[0]}" y2="{here[1]}"/>')
+        previous = here
+    for label, value in years:
+        px, py = x(int(label[:4])), y(value)
+        body.append(f'<circle class="dot" cx="{px}" cy="{py}" r="4"/>')
+        body.append(text(px, py - 9, number(value, 1), "value halo", "middle"))
+    shown_years = [label for label, _ in years] + [next_year]
+    for label in dict.fromkeys(shown_years):
+        body.append(text(x(int(label[:4])), bottom + 19, f"{label[2:4]}/{label[5:7]}", "tick", "middle"))
+    notes: list[tuple[float, str, str]] = []
+    px = x(int(next_year[:4]))
+    if interval is not None:
+        low, high = interval
+        body.append(f'<line class="interval" x1="{px}" y1="{y(low)}" x2="{px}" y2="{y(high)}"/>')
+        notes.append((y(high), f"Likely: {number(low, 1)} to {number(high, 1)}", ""))
+    if typical is not None:
+        start = x(int(next_year[:4]) - 1) - 12
+        body.append(f'<line class="typical" x1="{start}" y1="{y(typical)}" x2="{px + 12}" y2="{y(typical)}"/>')
+        notes.append((y(typical), f"Typical: {number(typical, 1)}", ""))
+    if minimum is not None:
+        py = y(minimum)
+        body.append(f'<path class="minimum" d="M{px} {py - 6}l6 6l-6 6l-6 -6z"/>')
+        notes.append((py, f"Minimum: {number(minimum, 1)}", "strong"))
+    for place, (at, words, css) in zip(spread_labels([n[0] for n in notes], 16, top, bottom - 2), notes, strict=True):
+        body.append(f'<line class="leader" x1="{px + 9}" y1="{at}" x2="{right + 20}" y2="{place}"/>')
+        body.append(text(right + 23, place + 4, words, css))
+    return svg(chart_id, width, height, "Attendance by year, per cent", described, body)
+
+
+def dots(chart_id: str, title: str, rows: list[tuple[str, float, bool]], described: str, decimals: int = 1) -> str:
+    """One dot per row on a shared scale, with its name above and its value beside it; a row with True is drawn as a solid diamond."""
+    width, step, left, right = 400, 34, 12, 340
+    x = scale(min(v for _, v, _ in rows), max(v for _, v, _ in rows), left + 6, right)
+    body = []
+    for i, (name, value, strong) in enumerate(rows):
+        top = 14 + i * step
+        at, px = top + 12, x(value)
+        body.append(text(0, top, name, "strong" if strong else ""))
+        body.append(f'<line class="rail" x1="0" y1="{at}" x2="{px}" y2="{at}"/>')
+        if strong:
+            body.append(f'<path class="minimum" d="M{px} {at - 6}l6 6l-6 6l-6 -6z"/>')
+        else:
+            body.append(f'<circle class="dot" cx="{px}" cy="{at}" r="4.5"/>')
+        body.append(text(px + 11, at + 4, pct(value, decimals), "strong" if strong else "value"))
+    return svg(chart_id, width, 14 + len(rows) * step, title, described, body)
+
+
+def waterfall(chart_id: str, start: tuple[str, float], steps: list[tuple[str, float]], end: tuple[str, float], described: str) -> str:
+    """From last year's attendance to the minimum in steps (percentage points), each bar starting where the last one ended."""
+    width, step, left, right = 400, 30, 150, 330
+    levels = [start[1]]
+    for _, change in steps:
+        levels.append(levels[-1] + change)
+    x = scale(min(levels + [end[1]]), max(levels + [end[1]]), left + 10, right)
+    body = []
+    rows = [(start[0], start[1], None)] + [(name, change, i) for i, (name, change) in enumerate(steps)] + [(end[0], end[1], None)]
+    for row, (name, value, i) in enumerate(rows):
+        at = 16 + row * step
+        body.append(text(0, at + 4, name, "strong" if i is None else ""))
+        if i is None:
+            px = x(value)
+            body.append(f'<line class="level" x1="{px}" y1="{at - 11}" x2="{px}" y2="{at + 11}"/>')
+            body.append(text(px + 8, at + 4, pct(value, 2), "strong"))
+        else:
+            a, b = x(levels[i]), x(levels[i + 1])
+            body.append(
+                f'<rect class="{"up" if value >= 0 else "down"}" x="{min(a, b)}" y="{at - 8}" width="{max(abs(b - a), 1):.1f}" height="16"/>'
+            )
+            body.append(text(max(a, b) + 8, at + 4, signed(value), "value"))
+        if row < len(rows) - 1:
+            px = x(levels[min(row, len(levels) - 1)])
+            body.append(f'<line class="leader" x1="{px}" y1="{at + 8}" x2="{px}" y2="{at + step - 8}"/>')
+    return svg(chart_id, width, 8 + len(rows) * step, "From last year to the minimum", described, body)
+
+
+def chances(chart_id: str, rows: list[tuple[str, float]], described: str) -> str:
+    """Chances (0-1) as bars out of 100."""
+    width, step = 400, 44
+    body = []
+    for i, (name, value) in enumerate(rows):
+        top = 14 + i * step
+        body.append(text(0, top, name))
+        body.append(f'<rect class="trough" x="0.5" y="{top + 7}" width="300" height="16"/>')
+        body.append(f'<rect class="up" x="0.5" y="{top + 7}" width="{300 * value:.1f}" height="16"/>')
+        body.append(text(308, top + 20, f"{number(100 * value)} in 100", "strong"))
+    return svg(chart_id, width, 14 + len(rows) * step - 14, "Chance of meeting the minimum", described, body)
+
+
+def histogram(
+    chart_id: str, title: str, bins: list[tuple[float, int]], width_of_bin: float, marks: list[tuple[float, str]], described: str, unit: str
+) -> str:
+    """Counts in equal bins (left edge, count), with labelled marks above the bars."""
+    width, height, top, bottom = 400, 220, 44, 184
+    x = scale(bins[0][0], bins[-1][0] + width_of_bin, 6, 394)
+    tallest = max(count for _, count in bins) or 1
+    body = []
+    for edge, count in bins:
+        if count:
+            tall = (bottom - top) * count / tallest
+            body.append(
+                f'<rect class="bar" x="{x(edge) + 0.5:.1f}" y="{bottom - tall:.1f}" '
+                f'width="{x(edge + width_of_bin) - x(edge) - 1:.1f}" height="{tall:.1f}"/>'
+            )
+    body.append(f'<line class="axis" x1="0" y1="{bottom}" x2="400" y2="{bottom}"/>')
+    last = -60.0
+    for edge in [e for e, _ in bins] + [bins[-1][0] + width_of_bin]:
+        if abs(edge - round(edge)) < 1e-6 and x(edge) - last >= 40:
+            last = x(edge)
+            body.append(text(min(max(last, 14), 384), bottom + 17, f"{number(edge)}{unit}", "tick", "middle"))
+    for i, (value, words) in enumerate(marks):
+        px = x(value)
+        anchor = "start" if px < 260 else "end"
+        body.append(f'<line class="mark" x1="{px}" y1="{18 + 16 * i}" x2="{px}" y2="{bottom}"/>')
+        body.append(text(px + (5 if anchor == "start" else -5), 26 + 16 * i, words, "strong halo", anchor))
+    return svg(chart_id, width, height, title, described, body)

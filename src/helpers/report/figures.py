@@ -1,0 +1,56 @@
+"""Plotly figures of the notebooks: one look, a title that says what is shown, a source line."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+import plotly.io as pio
+from IPython.display import HTML, Markdown
+
+from helpers.dictionary import label
+
+pio.renderers.default = "plotly_mimetype"
+PHASE_COLOURS = {"primary": "#1d70b8", "secondary": "#b35c00", "special": "#4c2c92", "ap": "#505a5f", "nursery": "#28856c"}
+
+
+def finish(figure: go.Figure, title: str, source: str, x: str | None = None, y: str | None = None, height: int = 380) -> go.Figure:
+    """Give a figure its title (what it shows), axis titles with units and a source line."""
+    figure.update_layout(
+        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 16}},
+        template="plotly_white",
+        height=height,
+        margin={"l": 60, "r": 20, "t": 60, "b": 90},
+        legend={"title_text": "", "orientation": "h", "y": 1.06, "x": 0},
+        font={"family": "Arial, sans-serif", "size": 13, "color": "#0b0c0c"},
+    )
+    figure.add_annotation(
+        text=f"Source: {source}", xref="paper", yref="paper", x=0, y=0, yshift=-72, showarrow=False, font={"size": 11, "color": "#505a5f"}
+    )
+    if x:
+        figure.update_xaxes(title_text=x)
+    if y:
+        figure.update_yaxes(title_text=y)
+    return figure
+
+
+def table(frame: pd.DataFrame, caption: str, decimals: dict[str, int] | int = 2, rows: int = 25) -> HTML:
+    """A frame as a plain table for a reader: labels from the dictionary, rounded numbers, an en dash for what is missing."""
+    shown = frame.head(rows).copy()
+    for name in shown.columns:
+        digits = decimals.get(name, 2) if isinstance(decimals, dict) else decimals
+        if pd.api.types.is_float_dtype(shown[name]):
+            shown[name] = [f"{v:,.{digits}f}" if pd.notna(v) else "–" for v in shown[name]]
+        elif pd.api.types.is_bool_dtype(shown[name]):
+            shown[name] = ["yes" if v else "no" for v in shown[name]]
+        elif pd.api.types.is_integer_dtype(shown[name]) and "urn" not in name:
+            shown[name] = [f"{v:,}" for v in shown[name]]
+        else:
+            shown[name] = ["–" if pd.isna(v) or v == "" else str(v) for v in shown[name]]
+    shown.columns = [label(str(c)).replace("_", " ") for c in shown.columns]
+    more = f"<p>{len(frame) - rows:,} more rows.</p>" if len(frame) > rows else ""
+    return HTML(f"<p><strong>{caption}</strong></p>" + shown.to_html(index=False, border=0) + more)
+
+
+def say(*lines: str) -> Markdown:
+    """Sentences computed from facts, as a list."""
+    return Markdown("\n".join(f"- {line}" for line in lines))

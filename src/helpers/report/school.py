@@ -1,0 +1,312 @@
+"""One school's report. `school_facts` gathers every figure and sentence once; page, PDF and spreadsheet only lay them out."""
+
+from __future__ import annotations
+
+from helpers.report import caveats, charts, words
+from helpers.report.inputs import PackInputs
+from helpers.report.pages import environment
+from helpers.report.words import as_published_decimals, known, number, pct, points, signed, year_words
+
+PERSISTENT_NOTE = "pupils who missed 10% or more of their sessions"
+TOP_DRIVERS = 8
+
+
+def school_facts(inputs: PackInputs, urn: int) -> dict:
+    """Everything a report says about one school, formatted: plain dicts, lists, text and numbers, nothing missing and nothing computed later.
+
+    `marks` holds the figures that are read back from the page (name -> unrounded value). Absence and attendance are per cent, asks are
+    percentage points. Raises KeyError for a URN that the region does not hold.
+    """
+    school = inputs.school[urn]
+    baseline, expectation = inputs.base.get(urn), inputs.expectation.get(urn)
+    if baseline is None or school["status"] != "assessed":
+        expectation = None
+    next_year = words.year_after(inputs.release)
+    facts = {
+        "urn": urn,
+        "name": school["school_name"] if known(school["school_name"]) else f"School {urn}",
+        "release": year_words(inputs.release),
+        "next_year": year_words(next_year),
+        "region": inputs.region_name,
+        "sample": inputs.sample,
+        "status": school["status"],
+        "about": _about(school),
+        "marks": {"urn": urn},
+        "last": None,
+        "ask": None,
+    }
+    if known(school["absence_pct"]):
+        facts["last"] = _last(school["absence_pct"])
+        facts["marks"]["absence_pct"] = school["absence_pct"]
+    if expectation:
+        facts["ask"] = _ask(expectation, baseline, school)
+        for name in ("target_absence_pct", "ask_pp", "minimum_attendance_shown_pct"):
+            facts["marks"][name] = expectation[name]
+    else:
+        facts["reason"] = words.reason_sentence(school["status"], inputs.release, school.get("status_note"))
+    facts |= {
+        "range": _special_range(inputs.special.get(urn), next_year),
+        "history": _history(inputs, urn, school, baseline, expectation, next_year),
+        "parts": _parts(school, baseline, expectation, inputs.parameters) if expectation else None,
+        "chances": _chances(expectation) if expectation else None,
+        "ladder": _ladder(school, expectation, inputs.release) if expectation else None,
+        "peers": _peers(inputs, urn, school) if expectation else None,
+        "drivers": _drivers(inputs, urn, baseline) if baseline else None,
+        "persistent": _persistent(inputs, school),
+        "transitions": _transitions(school),
+        "caveats": caveats.for_school(inputs, urn, school, baseline, expectation),
+        "sources": caveats.sources(inputs.manifest),
+    }
+    return facts
+
+
+def render(facts: dict) -> str:
+    """The school's page as HTML."""
+    return environment().get_template("school.html").render(f=facts, words=words)
+
+
+def _about(school: dict) -> list[tuple[str, str]]:
+    """Identity in label and value, only what is known."""
+    rows = [
+        ("Local authority", school.get("la_name")),
+        ("Phase", words.phase_words(school["phase"])),
+        ("Type", school.get("school_type")),
+        ("Pupils", number(school["roll"]) if known(school.get("roll")) else None),
+        ("Trust", school.get("trust_name")),
+    ]
+    return [(label, str(value)) for label, value in rows if known(value)]
+
+
+def _last(absence_pct: float) -> dict:
+    decimals = as_published_decimals(absence_pct)
+    return {"absence": pct(absence_pct, decimals), "attendance": pct(100 - absence_pct, decimals), "attendance_pct": 100 - absence_pct}
+
+
+def _ask(e: dict, baseline: dict, school: dict) -> dict:
+    shown = e["minimum_attendance_shown_pct"]
+    shown_ask = shown - (100 - school["absence_pct"])
+    pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
+    days = words.days(shown_ask)
+    ask = {
+        "minimum": pct(shown, 1),
+        "shown_ask": points(shown_ask),
+        "target_absence": pct(e["target_absence_pct"], 2),
+        "typical": pct(100 - baseline["context_expected_pct"], 1),
+        "days": f"{number(days, 1)} school day{'' if number(days, 1) == '1.0' else 's'}",
+        "sessions": number(shown_ask / 100 * words.SESSIONS, 1),
+        "pupils": None,
+    }
+    if known(pupils) and pupils > 0:
+        more = shown_ask / 100 * pupils
+        ask |= {
+            "pupils": number(pupils),
+            "pupil_days": number(days * pupils),
+            "each_day": f"{number(more, 0 if more >= 9.5 else 1)} more pupil{'' if number(more, 1) == '1.0' else 's'}",
+        }
+    return ask
+
+
+def _special_range(row: dict | None, next_year: str) -> dict | None:
+    if not row or not (known(row["lower_pct"]) and known(row["upper_pct"])):
+        return None
+    low, high = 100 - row["upper_pct"], 100 - row["lower_pct"]
+    return {
+        "words": str(row["words"]).strip() if known(row["words"]) else "",
+        "sentence": f"In {year_words(next_year)} attendance between {pct(low, 1)} and {pct(high, 1)} would be in line with this school’s record.",
+    }
+
+
+def _history(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, expectation: dict | None, next_year: str) -> dict | None:
+    """Attendance by year, as a chart and a table, with notes on years published for an earlier school."""
+    rows = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
+    if not rows and known(school["absence_pct"]):
+        rows = [{"year": inputs.release, "absence_pct": school["absence_pct"], "persistent_pct": school.get("persistent_pct"), "published_urn": urn}]
+    if not rows:
+        return None
+    table = []
+    for row in rows:
+        other = row.get("published_urn")
+        table.append(
+            {
+                "year": year_words(row["year"]),
+                "attendance": pct(100 - row["absence_pct"], as_published_decimals(row["absence_pct"])),
+                "absence": pct(row["absence_pct"], as_published_decimals(row["absence_pct"])),
+                "persistent": pct(row["persistent_pct"]) if known(row.get("persistent_pct")) else "Not published",
+                "earlier_school": f"URN {int(other)}" if known(other) and int(other) != urn else "",
+            }
+        )
+    years = [(row["year"], 100 - row["absence_pct"]) for row in rows]
+    told = "; ".join(f"{row['year']}: {row['attendance']}" for row in table)
+    typical = interval = minimum = None
+    if baseline:
+        typical = 100 - baseline["context_expected_pct"]
+        interval = (100 - baseline["upper80_pct"], 100 - baseline["lower80_pct"])
+        told += f". Typical in these circumstances: {pct(typical, 1)}. Likely in {year_words(next_year)} if nothing changes nationally: "
+        told += f"{pct(interval[0], 1)} to {pct(interval[1], 1)}"
+    if expectation:
+        minimum = expectation["minimum_attendance_shown_pct"]
+        told += f". Minimum asked: {pct(minimum, 1)}"
+    return {
+        "chart": charts.history("history", years, next_year, typical, interval, minimum, told + "."),
+        "rows": table,
+        "earlier": any(row["earlier_school"] for row in table),
+        "interval": f"{pct(interval[0], 1)} and {pct(interval[1], 1)}" if interval else "",
+        "gap": any(int(b[0][:4]) - int(a[0][:4]) > 1 for a, b in zip(years, years[1:], strict=False)),
+    }
+
+
+def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
+    """How the number is made: rows to add up by hand, each with the sum behind it."""
+    y, b, c = school["absence_pct"], baseline["baseline_pct"], baseline["context_expected_pct"]
+    own_weight = (b - c) / (y - c) if abs(y - c) > 0.05 else None
+    back = f"{number(y, as_published_decimals(y))} − {number(b, 2)}: last year’s absence less the absence we expect next year if nothing changes."
+    if own_weight is not None and 0 < own_weight < 1:
+        back += f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here ({number(c, 2)}) to last year’s figure."
+    slope = parameters.get("slope")
+    if slope is None and e["gap_pp"] > 1e-9:
+        slope = e["context_part_pp"] / e["gap_pp"]
+    context = f"Similar schools’ best quarter is {number(e['gap_pp'], 2)} points ahead of our forecast for you."
+    if e["gap_pp"] <= 1e-9:
+        context = "Our forecast for you is level with, or better than, the best quarter of similar schools, so nothing is added."
+    elif slope is not None:
+        context += f" One year asks for {number(100 * slope)}% of that gap."
+    rows = [
+        ("Return to normal", e["return_to_normal_pp"], back),
+        ("National part", e["national_part_pp"], f"The same for every {school['phase']} school, set so that England as a whole improves as planned."),
+        ("Context part", e["context_part_pp"], context),
+        ("Limits", e["limits_part_pp"], _limits(e["limits_part_pp"], parameters)),
+    ]
+    total = sum((words.rounded(value, 2) for _, value, _ in rows), start=words.rounded(0, 2))
+    ask = words.rounded(e["ask_pp"], 2)
+    last, end = 100 - y, e["minimum_attendance_pct"]
+    told = f"Last year {pct(last, 2)}; " + "; ".join(f"{name.lower()} {signed(value)}" for name, value, _ in rows) + f"; minimum {pct(end, 2)}."
+    return {
+        "rows": [{"name": name, "value": signed(value), "why": why} for name, value, why in rows],
+        "ask": signed(e["ask_pp"]),
+        "rounding": ""
+        if total == ask
+        else f"The four parts shown add up to {signed(float(total))}; the difference of {number(abs(float(total - ask)), 2)} is rounding.",
+        "exact_minimum": pct(end, 2),
+        "last": pct(last, 2),
+        "gap": number(e["gap_pp"], 2),
+        "chart": charts.waterfall("parts", ("Last year", last), [(name, value) for name, value, _ in rows], ("Minimum", end), told),
+        "weak": school["phase"] == "primary",
+    }
+
+
+def _limits(value: float, parameters: dict) -> str:
+    low, high = parameters.get("min_ask_pp"), parameters.get("max_ask_pp")
+    rule = f" Every ask lies between {number(low, 1)} and {number(high, 1)} points." if low is not None and high is not None else ""
+    if abs(value) < 0.005:
+        return "No limit changed the number." + rule
+    if value > 0:
+        return "A lower limit raised the number." + rule
+    return "An upper limit lowered the number." + rule
+
+
+def _chances(e: dict) -> dict:
+    rows = [("If nothing really changes at the school", e["chance_unaided"]), ("If the improvement is real", e["chance_if_real"])]
+    told = "; ".join(f"{name}: {words.chance(value)}" for name, value in rows) + "."
+    return {"unaided": words.chance(e["chance_unaided"]), "real": words.chance(e["chance_if_real"]), "chart": charts.chances("chances", rows, told)}
+
+
+def _ladder(school: dict, e: dict, release: str) -> dict:
+    """The rungs in a fixed order; a rung that is not known is named with the reason."""
+    last = 100 - school["absence_pct"]
+    rungs = [
+        (f"Your school, {year_words(release)}", last, "own"),
+        ("Your minimum", e["minimum_attendance_shown_pct"], "minimum"),
+        (f"{words.phase_words(school['phase'])} schools in {school['la_name']}, {year_words(release)}", e["la_attendance_pct"], "la"),
+        ("Best quarter of similar schools", e["peers_best_quartile_attendance_pct"], "peers"),
+        ("Your school before the pandemic, 2018/19", e["pre_pandemic_attendance_pct"], "before"),
+    ]
+    there = [(name, value, kind == "minimum") for name, value, kind in rungs if known(value)]
+    rows = []
+    for name, value, kind in rungs:
+        if not known(value):
+            rows.append({"name": name, "value": "Not known", "step": "", "kind": kind})
+            continue
+        step = words.rounded(value - last, 1)
+        rows.append({"name": name, "value": pct(value, 1), "step": signed(float(step), 1) if kind != "own" else "", "kind": kind})
+    told = "; ".join(f"{name}: {pct(value, 1)}" for name, value, _ in there) + "."
+    above = [name for name, value, kind in rungs if known(value) and kind != "own" and value > last]
+    return {"rows": rows, "chart": charts.dots("ladder", "The ladder: attendance, per cent", there, told), "leads": not above[1:]}
+
+
+def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
+    """Similar schools by rank, and those named as doing better. A name is a link only when its page is in the same pack."""
+    rows = []
+    for row in inputs.peer_rows.rows(urn):
+        peer = int(row["peer_urn"])
+        other = inputs.elsewhere.get(peer, {})
+        closeness = row["closeness"] if known(row["closeness"]) else "not known"
+        rows.append(
+            {
+                "rank": int(row["rank"]),
+                "urn": peer,
+                "name": other["school_name"] if known(other.get("school_name")) else f"School {peer}",
+                "link": f"{peer}.html" if peer in inputs.school else "",
+                "la": other["la_name"] if known(other.get("la_name")) else "Not known",
+                "km": number(row["km"]) if known(row["km"]) else "Not known",
+                "closeness": words.CLOSENESS.get(closeness, closeness.capitalize()),
+                "baseline": pct(100 - other["baseline_pct"], 1) if known(other.get("baseline_pct")) else "Not known",
+                "named": bool(row["named"]),
+                **_traits(other),
+            }
+        )
+    base = inputs.base.get(urn, {})
+    own = {"baseline": pct(100 - base["baseline_pct"], 1) if known(base.get("baseline_pct")) else "Not known", **_traits(school)}
+    summary = inputs.peer_summary.get(urn, {})
+    return {
+        "rows": rows,
+        "named": [row for row in rows if row["named"]],
+        "own": own,
+        "no_close": bool(summary.get("no_close_peers")),
+        "widened": bool(summary.get("widened")),
+        "times_named": int(summary["times_named"]) if known(summary.get("times_named")) else 0,
+    }
+
+
+def _traits(school: dict) -> dict:
+    return {
+        "roll": number(school["roll"]) if known(school.get("roll")) else "Not known",
+        "fsm": pct(school["fsm_pct"], 0) if known(school.get("fsm_pct")) else "Not known",
+        "last": pct(100 - school["absence_pct"], 1) if known(school.get("absence_pct")) else "Not known",
+        "persistent": pct(school["persistent_pct"], 0) if known(school.get("persistent_pct")) else "Not known",
+    }
+
+
+def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
+    """What the estimate of typical attendance rests on, largest first; effects on attendance, so the sign of absence is turned round."""
+    rows = [(row["driver"], -row["contribution_pp"]) for row in inputs.driver_rows.rows(urn) if known(row["contribution_pp"])]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: (-abs(row[1]), row[0]))
+    shown, rest = rows[:TOP_DRIVERS], rows[TOP_DRIVERS:]
+    typical = 100 - baseline["context_expected_pct"]
+    table = [{"name": caveats.driver_name(name), "value": signed(value)} for name, value in shown]
+    if rest:
+        table.append({"name": f"{words.plural(len(rest), 'other feature')} together", "value": signed(sum(v for _, v in rest))})
+    return {"start": pct(typical - sum(v for _, v in rows), 2), "rows": table, "typical": pct(typical, 2)}
+
+
+def _persistent(inputs: PackInputs, school: dict) -> dict | None:
+    if not known(school.get("persistent_pct")):
+        return None
+    area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
+    sentence = f"In {year_words(inputs.release)}, {pct(school['persistent_pct'], 1)} of pupils were persistently absent ({PERSISTENT_NOTE})."
+    if area is not None:
+        sentence += f" Across {school['phase']} schools in {school['la_name']} it was {pct(area, 1)}."
+    return {"sentence": sentence}
+
+
+def _transitions(school: dict) -> dict | None:
+    share = school.get("years_6_to_8_pct")
+    if not known(share):
+        return None
+    if share < 0.05:
+        return {"share": 0.0, "sentence": "This school has no pupils in Years 6 to 8."}
+    return {
+        "share": share,
+        "sentence": f"{pct(share, 0)} of this school’s pupils are in Years 6 to 8, around the move from primary to secondary school.",
+    }
