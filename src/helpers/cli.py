@@ -104,8 +104,10 @@ def _run(args: argparse.Namespace) -> int:
     made = [r for r in results if r.ok]
     console.print(f"\n{len(made)} of {len(results)} regions done in {time.perf_counter() - began:.0f} s.")
     for result in failed:
-        notebook = shown(run.release_folder / params.slug(result.region) / f"{result.failed_step}.failed.ipynb")
-        console.print(f"[bold]Failed: {result.region}[/] in {result.failed_step}: {result.message}\n  The notebook with the error: {notebook}", markup=True)
+        notebook = run.release_folder / params.slug(result.region) / f"{result.failed_step}.failed.ipynb"
+        console.print(f"Failed: {result.region} in {result.failed_step}: {result.message}", markup=False)
+        if notebook.exists():
+            console.print(f"  The notebook with the error: {shown(notebook)}", markup=False)
     if made:
         if run.is_sample:
             console.print("This is the embedded sample: an invented country. For real data: make real DATA=../shared/open-data")
