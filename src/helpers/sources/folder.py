@@ -13,8 +13,8 @@ import pandas as pd
 from helpers.faults import DataRefused
 
 from . import boundaries
+from .detect import Recognised, examine
 from .readings import FILE_COLUMNS, FRAMES, GEOGRAPHIES, FileReport, Readings, conform
-from .recognise import Recognised, examine
 from .tables import Table, build_table, decode, read_table, unpack
 from .years import years_in_path
 

@@ -151,7 +151,8 @@ FORMATS = (
         read_census,
         ("census_detail",),
         (
-            *TEXTS.values(), "denomination", "urban_rural", "all_through_school", "opendate", GIRLS, BOYS, "total boarders", *OTHER_COUNTS.values(), *KEY_STAGES,
+            *TEXTS.values(), "denomination", "urban_rural", "all_through_school", "opendate", GIRLS, BOYS, "total boarders",
+            *OTHER_COUNTS.values(), *KEY_STAGES,
             *(f"{who} {theirs}" for who in _BY_ATTENDANCE_AND_SEX for names in YEAR_GROUPS.values() for theirs in names),
         ),
     ),
