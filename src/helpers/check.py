@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from helpers import catalogue, panel, quality
+from helpers import catalogue, quality, register
 from helpers.faults import DataRefused, Fault
 from helpers.params import PRE_PANDEMIC
 from helpers.sources import Readings, read_folder
@@ -21,8 +21,8 @@ def check_folder(folder: Path, release: str | None, console: Console) -> bool:
     with console.status("reading the files"):
         readings = read_folder(folder)
     files = readings.files.fillna("")
-    console.print(_table(files[["file", "taken_for", "years", "rows"]], "What each file was taken for"))
-    counted = [(r.file, c, s, n) for r in readings.files.itertuples() for c, by in (r.symbols or {}).items() for s, n in by.items()]
+    console.print(_table(files[["path", "taken_for", "years", "rows"]], "What each file was taken for"))
+    counted = [(r.path, c, s, n) for r in readings.files.itertuples() for c, by in (r.symbols or {}).items() for s, n in by.items()]
     symbols = pd.DataFrame(counted, columns=["file", "column", "symbol", "times"])
     by_symbol = symbols.groupby(["file", "symbol"], as_index=False).agg(columns=("column", "nunique"), times=("times", "sum"))
     console.print(_table(by_symbol, "Symbols read as missing, never as zero"))
@@ -34,7 +34,7 @@ def check_folder(folder: Path, release: str | None, console: Console) -> bool:
     elif not any(f.severity == "hard" for f in readings.faults):
         with console.status("reconciling with published rates"):
             years = [y for y in (PRE_PANDEMIC, year) if y in set(readings.census["year"])]
-            gate = quality.run_gate(readings, {y: panel.build_register(readings, y) for y in years}, year)
+            gate = quality.run_gate(readings, {y: register.build_register(readings, y) for y in years}, year)
         console.print(_table(worst_differences(gate.reconciliation), "Ours against published: England, and the worst region and local authority"))
         console.print(_table(pd.Series(gate.status_counts).rename_axis("status").reset_index(name="schools"), f"Schools by status, {year}"))
         faults += [f for f in gate.faults if f not in faults]

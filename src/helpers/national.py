@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import context, expectation, forecast, links, panel, peers, quality
+from helpers import context, expectation, forecast, links, panel, peers, quality, register
 from helpers.faults import DataRefused, Fault
 from helpers.params import PRE_PANDEMIC, Parameters
 from helpers.sources import read_folder
@@ -35,7 +35,7 @@ def _ingest(run: Parameters) -> dict:
     if not run.data_folder.is_dir():
         raise DataRefused(Fault("hard", "no_data", f"there is no folder {run.data}", what_to_do="Point --data at a folder of official files."))
     readings = read_folder(run.data_folder)
-    registers = {year: panel.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
+    registers = {year: register.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
     gate = quality.run_gate(readings, registers, run.release)
     if gate.verdict != "pass":
         write_json(run.release_folder / "quality.json", gate.to_json())
@@ -43,7 +43,7 @@ def _ingest(run: Parameters) -> dict:
     (run.release_folder / "quality.json").unlink(missing_ok=True)
     return {
         "register.parquet": registers[run.release],
-        "panel.parquet": panel.build_panel(readings, readings.links),
+        "panel.parquet": panel.build_panel(readings, readings.links, run.release),
         "area_rates.parquet": readings.area_rates,
         "boundaries.parquet": readings.la_boundaries,
         "linked.parquet": links.linked(readings.links),
@@ -64,7 +64,9 @@ def _model(run: Parameters) -> dict:
         "drivers.parquet": fit.drivers,
         "scores.parquet": fit.scores,
         "weights.parquet": fit.weights,
-        "features.parquet": fit.features,
+        "features.parquet": pd.DataFrame(
+            [(phase, name, why) for phase, rows in fit.features.items() for name, why in rows], columns=["phase", "feature", "why"]
+        ),
         "baseline.parquet": ahead.baseline,
         "evidence.parquet": ahead.evidence,
         "model.json": {"phase_mean": fit.phase_mean, "forecast": ahead.parameters},
@@ -81,7 +83,7 @@ def _peers(run: Parameters) -> dict:
 def _expectations(run: Parameters) -> dict:
     """The minimum improvement of every assessed school, and the range of special schools."""
     before, model, similar = load(run, "ingest"), load(run, "model"), load(run, "peers")
-    set_ = expectation.set_expectations(model["baseline"], similar["peers"], before["register"], before["area_rates"], run)
+    set_ = expectation.set_expectations(model["baseline"], similar["peers"], before["register"], before["area_rates"], run, year=run.release)
     return {
         "expectations.parquet": set_.expectations,
         "calibration.parquet": set_.calibration,
