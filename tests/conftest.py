@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers import national
+from helpers.params import Parameters, make
 from helpers.paths import ROOT, SAMPLE
 
 
@@ -23,3 +25,11 @@ def open_data() -> Path:
 def sample_data() -> Path:
     """Folder of the embedded sample: an invented country in the official file formats."""
     return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory) -> Parameters:
+    """Parameters of a run on the sample whose national fit is made; regions can be sliced from it at once."""
+    run = make(out=str(tmp_path_factory.mktemp("fitted")))
+    national.build(run, "expectations")
+    return run

@@ -29,7 +29,10 @@ def published_rows(folder: Path, files: pd.DataFrame, urns: set[int]) -> list[tu
 
 
 def trail(run: Parameters, urn: int) -> str:
-    """The whole trail of one school as text. Builds the national fit where it is not there. Raises LookupError for a URN that is not in the register."""
+    """The whole trail of one school as text; builds the national fit where it is not there.
+
+    Raises LookupError for a URN that is not in the register.
+    """
     ingest = national.load(run, "ingest")
     row = ingest["register"].set_index("urn").reindex([urn]).iloc[0]
     if pd.isna(row["status"]):
@@ -86,7 +89,8 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
         f"   national part      {ask['national_part_pp']:+.3f} pp",
         f"   context part       {run.slope} x {gap:.3f} = {ask['context_part_pp']:+.3f} pp",
         f"   limits             {ask['limits_part_pp']:+.3f} pp   (floor {run.floor_pp}, cap {run.cap_pp}, ask {run.min_ask_pp} to {run.max_ask_pp})",
-        f"   = ask              {ask['ask_pp']:+.3f} pp:  absence at most {base['absence_pct']:.3f} - {ask['ask_pp']:.3f} = {ask['target_absence_pct']:.3f} %",
+        f"   = ask              {ask['ask_pp']:+.3f} pp",
+        f"   absence at most    {base['absence_pct']:.3f} - {ask['ask_pp']:.3f} = {ask['target_absence_pct']:.3f} %",
         f"   minimum attendance {ask['minimum_attendance_pct']:.3f} %, shown as {ask['minimum_attendance_shown_pct']:.1f} %",
     ]
     lines += [
