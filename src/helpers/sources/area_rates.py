@@ -94,5 +94,6 @@ FORMATS = (
         ("Short Desc", "Years", "LA and Regions", "Values", "LA Number", "Region"),
         read_area_rates,
         ("area_rates",),
+        key="Short Desc",
     ),
 )

@@ -94,5 +94,6 @@ FORMATS = (
         read_attendance,
         ("attendance",),
         ("pa_perc",),
+        key="published",
     ),
 )  # fmt: skip

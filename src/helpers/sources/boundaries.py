@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 
@@ -19,23 +22,38 @@ from helpers.faults import DataRefused, Fault
 
 from .gias import EASTINGS, NORTHINGS
 from .readings import FileReport
+from .tables import DOWNLOAD_AGAIN
 
 GRID = "EPSG:27700"
+DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowInvalid, json.JSONDecodeError)
 _LA = re.compile(r"(?:ctyua|utla)[0-9]{2}_?(cd|code|nm|name)$", re.IGNORECASE)
 _LSOA = re.compile(r"lsoa11_?(cd|code|nm|name)$", re.IGNORECASE)
+_PATTERNS = {"la_boundaries": _LA, "lsoa_boundaries": _LSOA}
 _OTHER = re.compile(r"(?:lad|ltla|lsoa|msoa|wd|ward|rgn|ctry)[0-9]{2}_?(?:cd|code)$", re.IGNORECASE)
 LABELS = {"la_boundaries": "boundaries of local authorities", "lsoa_boundaries": "boundaries of neighbourhoods (LSOA 2011)"}
 
 
-def columns_of(path: Path, kind: str) -> list[str]:
-    """The attribute columns of a GeoPackage, GeoJSON or GeoParquet without its geometries; empty when it holds no map."""
-    if kind == "parquet":
-        schema = pq.read_schema(path)
-        return list(schema.names) if b"geo" in (schema.metadata or {}) else []
-    try:
-        return list(pyogrio.read_info(path)["fields"])
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError):
+def columns_of(path: Path, kind: str, file: str) -> list[str]:
+    """The attribute columns of a GeoPackage, GeoJSON or GeoParquet without its geometries; empty when it holds no map.
+
+    Raises `DataRefused` for a file that begins like one and breaks off.
+    """
+    if kind == "geojson" and not _is_geojson(path, file):
         return []
+    with _refusing_damage(file):
+        if kind == "parquet":
+            schema = pq.read_schema(path)
+            return list(schema.names) if b"geo" in (schema.metadata or {}) else []
+        return list(pyogrio.read_info(path)["fields"])
+
+
+@contextmanager
+def _refusing_damage(file: str) -> Iterator[None]:
+    try:
+        yield
+    except (*DAMAGE, OSError) as error:
+        message = f"the map breaks off or is damaged: {str(error).splitlines()[0][:200]}"
+        raise DataRefused(Fault("hard", "truncated", message, file, what_to_do=DOWNLOAD_AGAIN)) from error
 
 
 def choose(columns: list[str]) -> tuple[str | None, str]:
@@ -50,12 +68,10 @@ def choose(columns: list[str]) -> tuple[str | None, str]:
     return None, "a map without a column of authority or LSOA codes"
 
 
-_PATTERNS = {"la_boundaries": _LA, "lsoa_boundaries": _LSOA}
-
-
 def read_boundaries(path: Path, kind: str, frame: str, report: FileReport) -> gpd.GeoDataFrame:
     """`la_boundaries` or `lsoa_boundaries`: valid polygons in EPSG:27700, one row per area."""
-    areas = gpd.read_parquet(path) if kind == "parquet" else gpd.read_file(path)
+    with _refusing_damage(report.file):
+        areas = gpd.read_parquet(path) if kind == "parquet" else gpd.read_file(path)
     report.rows = len(areas)
     columns = {m[1].lower()[0]: c for c in areas.columns if (m := _PATTERNS[frame].fullmatch(c))}
     code = "la_ons_code" if frame == "la_boundaries" else "lsoa11_code"
@@ -103,9 +119,10 @@ def _checked(areas: gpd.GeoDataFrame, code: str, report: FileReport) -> gpd.GeoD
     return areas
 
 
-def is_geojson(text: str) -> bool:
-    """Whether a text that begins with a brace is a GeoJSON collection."""
-    try:
-        return json.loads(text).get("type") == "FeatureCollection"
-    except (ValueError, AttributeError):
+def _is_geojson(path: Path, file: str) -> bool:
+    """Whether a text that begins with a brace is a GeoJSON collection; one that breaks off is refused."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    if '"FeatureCollection"' not in text:
         return False
+    with _refusing_damage(file):
+        return json.loads(text).get("type") == "FeatureCollection"

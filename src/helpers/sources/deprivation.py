@@ -57,6 +57,7 @@ FORMATS = (
         ("LSOA code (2011)", IMD, IDACI),
         read_neighbourhoods,
         ("deprivation_lsoa",),
+        key="LSOA code (2011)",
     ),
     Format(
         "deprivation_schools",

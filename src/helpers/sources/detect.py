@@ -17,13 +17,14 @@ from helpers.faults import DataRefused, Fault
 
 from . import area_rates, attendance, boundaries, deprivation, ees_absence, gias, hubs, performance_tables, spc_census
 from .formats import Format, changed_layout, choose, nearest
-from .tables import DOWNLOAD_AGAIN, GZIP, decode
+from .tables import DOWNLOAD_AGAIN, GZIP, UTF16, decode
 
 FORMATS: tuple[Format, ...] = (
     *performance_tables.FORMATS, *ees_absence.FORMATS, *spc_census.FORMATS, *gias.FORMATS, *deprivation.FORMATS,
     *area_rates.FORMATS, *attendance.FORMATS, *hubs.FORMATS,
 )  # fmt: skip
 HEAD = 65_536
+SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,16 @@ def examine(path: Path, file: str = "") -> Recognised:
     if head.startswith(b"PK\x03\x04"):
         return _workbook(path, file)
     if head.startswith(b"SQLite format 3\x00"):
-        return _map(path, "gpkg")
+        return _map(path, "gpkg", file)
     if head.startswith(b"PAR1"):
-        return _map(path, "parquet")
+        return _map(path, "parquet", file)
     if head.startswith(GZIP):
         try:
             with gzip.open(path) as stream:
                 head = stream.read(HEAD)
         except (EOFError, OSError, zlib.error) as error:
             return _damaged(f"the compressed file breaks off or is damaged: {error}", file)
-    if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\x00" in head and not head.startswith(UTF16):
         return Recognised(reason="not a table: a binary file")
     return _text(path, head, file)
 
@@ -82,7 +83,7 @@ def _text(path: Path, head: bytes, file: str) -> Recognised:
         return Recognised(reason="not a text that can be read", faults=refused.faults)
     start = text.lstrip()[:15].lower()
     if start.startswith("{"):
-        return _map(path, "geojson")
+        return _map(path, "geojson", file)
     if start.startswith(("<!doctype", "<html")):
         todo = "Open the address in a browser and download the file itself."
         return Recognised(
@@ -114,6 +115,12 @@ def _by_header(header: list[str], kind: str, file: str, sheet: str = "") -> Reco
     near = nearest(header, FORMATS)
     if near is not None:
         return Recognised(reason=f"looks like {near.label}, but is not", faults=changed_layout(header, near, file))
+    for sign, word in SEPARATORS.items():
+        other = choose([name.strip('"') for name in header[0].split(sign)], FORMATS)
+        if other is not None:
+            message = f"this is {other.label} with columns separated by {word}"
+            todo = "Use the file as published; a spreadsheet has changed it."
+            return Recognised(reason=message, faults=[Fault("hard", "wrong_separator", message, file, 1, what_to_do=todo)])
     return Recognised(reason="not a format that the workbook knows")
 
 
@@ -144,8 +151,11 @@ def sheet_headers(path: Path) -> Iterator[tuple[str, list[str]]]:
         book.close()
 
 
-def _map(path: Path, kind: str) -> Recognised:
-    columns = boundaries.columns_of(path, kind)
+def _map(path: Path, kind: str, file: str) -> Recognised:
+    try:
+        columns = boundaries.columns_of(path, kind, file)
+    except DataRefused as refused:
+        return Recognised(reason="a damaged map", faults=refused.faults)
     if not columns:
         return Recognised(reason="neither a table nor a map that is known")
     frame, reason = boundaries.choose(columns)

@@ -106,5 +106,6 @@ FORMATS = (
             "sess_authorised_percent", "sess_unauthorised_percent", "enrolments", "enrolments_pa_10_exact",
             "enrolments_pa_10_exact_percent", "enrolments_pa_50_exact", "enrolments_pa_50_exact_percent",
         ),
+        key=("school_urn", "urn"),
     ),
 )  # fmt: skip

@@ -32,5 +32,6 @@ FORMATS = (
         read_hubs,
         ("hubs",),
         ("note",),
+        key="lead_school",
     ),
 )

@@ -19,6 +19,7 @@ from .readings import FileReport
 from .symbols import to_numbers
 
 GZIP = b"\x1f\x8b"
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 DOWNLOAD_AGAIN = "Download the file again from the publisher and compare its size with the publication page."
 CORRECT = "Correct the cell from the publication, or tell the maintainers if the publisher has begun to use a new symbol."
 
@@ -30,15 +31,14 @@ def normal(name: str) -> str:
 
 def decode(raw: bytes, file: str) -> str:
     """Text of a published file: UTF-8 with or without mark, UTF-16 with its mark, else Windows-1252."""
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16")
-    for encoding in ("utf-8-sig", "cp1252"):
+    encodings = ("utf-16",) if raw[:2] in UTF16 else ("utf-8-sig", "cp1252")
+    for encoding in encodings:
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
     raise DataRefused(
-        Fault("hard", "not_text", "the file is neither UTF-8 nor Windows-1252 text", file, what_to_do=DOWNLOAD_AGAIN)
+        Fault("hard", "not_text", "the file is neither Unicode nor Windows-1252 text", file, what_to_do=DOWNLOAD_AGAIN)
     )
 
 
@@ -228,5 +228,7 @@ def build_table(header, rows, keep, report: FileReport, ends_with_newline: bool 
             "hard", "ragged_row", f"the row does not have the {width} fields of the header", [line for line, _ in ragged],
             values=[f"{found} fields" for _, found in ragged], what_to_do=DOWNLOAD_AGAIN,
         )  # fmt: skip
+    if not report.rows:
+        report.fault("hard", "truncated", "the file has a header and no rows", 1, what_to_do=DOWNLOAD_AGAIN)
     columns = dict(zip(positions, zip(*kept, strict=True), strict=True)) if kept else {name: () for name in positions}
     return Table(header, columns, np.asarray(lines, dtype="int64"), report)
