@@ -116,7 +116,7 @@ def _by_header(header: list[str], kind: str, file: str, sheet: str = "") -> Reco
     if near is not None:
         return Recognised(reason=f"looks like {near.label}, but is not", faults=changed_layout(header, near, file))
     for sign, word in SEPARATORS.items():
-        other = choose([name.strip('"') for name in header[0].split(sign)], FORMATS)
+        other = choose([name.strip('"') for name in next(iter(header), "").split(sign)], FORMATS)
         if other is not None:
             message = f"this is {other.label} with columns separated by {word}"
             todo = "Use the file as published; a spreadsheet has changed it."
