@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from helpers import dictionary
@@ -77,7 +78,7 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
     summary = inputs.peer_summary.get(urn, {})
     if summary.get("no_close_peers"):
         found.append("No school is really close to yours in its circumstances. Read the comparison with similar schools with care.")
-    if summary.get("widened"):
+    if summary.get("widened") or summary.get("code"):
         found.append("Too few schools share your age range and admissions, so we looked more widely for similar ones.")
     if abs(expectation["limits_part_pp"]) >= 0.005:
         found.append("A limit changed your number: the sum of the other parts alone would have been different.")
@@ -99,27 +100,46 @@ def words_before(year: str) -> str:
     return f"{first}-{(first + 1) % 100:02d}"
 
 
-def sources(manifest: dict) -> list[str]:
-    """The run's inputs in words, one line per kind of file and year; from the manifest, in its order."""
-    lines: dict[str, None] = {}
-    for entry in input_entries(manifest):
-        lines[entry["title"] + (f", {entry['years']}" if entry["years"] else "")] = None
-    return list(lines)
+def sources(inputs: PackInputs) -> list[str]:
+    """The run's input files in words: one line per kind of file, with the years that it covers."""
+    years: dict[str, dict[str, None]] = {}
+    for entry in input_entries(inputs):
+        years.setdefault(entry["title"], {}).update(dict.fromkeys(entry["years"]))
+    return [title + (f", {span(list(found))}" if found else "") for title, found in years.items()]
 
 
-def input_entries(manifest: dict) -> list[dict]:
-    """The manifest's inputs as rows with title, years, file and sha256. Reads a list of records or a mapping of file to record or hash."""
-    inputs = manifest.get("inputs", [])
-    if isinstance(inputs, dict):
-        inputs = [{"file": name, **(value if isinstance(value, dict) else {"sha256": value})} for name, value in inputs.items()]
+def span(years: list[str]) -> str:
+    """Years in words: up to three are listed, more are told as first to last."""
+    shown = [year_words(year) for year in sorted(years)]
+    return words.listed(shown) if len(shown) <= 3 else f"{shown[0]} to {shown[-1]}"
+
+
+def input_entries(inputs: PackInputs) -> list[dict]:
+    """The run's input files: title, years (list), file and sha256. From what the readers took each file for, else from the manifest."""
+    if inputs.files is not None and len(inputs.files):
+        records = inputs.files.to_dict("records")
+    else:
+        listed = inputs.manifest.get("inputs", [])
+        if isinstance(listed, dict):
+            listed = [{"file": name, **(value if isinstance(value, dict) else {"sha256": value})} for name, value in listed.items()]
+        records = listed
     rows = []
-    for entry in inputs:
-        file = str(entry.get("file") or entry.get("path") or "")
-        years = entry.get("years") or entry.get("period") or ""
-        if isinstance(years, (list, tuple)):
-            years = words.listed([year_words(str(year)) for year in years]) if len(years) <= 3 else f"{year_words(str(years[0]))} to {year_words(str(years[-1]))}"
-        title = entry.get("title") or entry.get("taken_for") or file.rsplit("/", 1)[-1]
-        title = str(title).replace("_", " ")
-        rows.append({"title": title[:1].upper() + title[1:], "years": year_words(str(years)), "file": file, "sha256": str(entry.get("sha256") or "")})
+    for record in records:
+        file = str(record.get("file") or record.get("path") or "")
+        title = str(record.get("title") or record.get("taken_for") or file.rsplit("/", 1)[-1]).replace("_", " ")
+        years = record.get("years")
+        years = re.split(r"[\s,;]+", years) if isinstance(years, str) else list(years) if years is not None and known_list(years) else []
+        rows.append(
+            {
+                "title": title[:1].upper() + title[1:],
+                "years": [str(year) for year in years if known(year)],
+                "file": file.replace("\\", "/").rsplit("/", 1)[-1],
+                "sha256": str(record.get("sha256") or ""),
+            }
+        )
     return rows
 
+
+def known_list(value) -> bool:
+    """Whether a value read from a table is a sequence and not a missing number."""
+    return hasattr(value, "__len__")

@@ -19,6 +19,7 @@ from helpers.report.words import known
 
 REGION_TABLES = ("schools", "baseline", "peers", "expectations", "drivers", "panel", "summary", "special_ranges")
 NATIONAL_TABLES = ("register", "baseline", "area_rates")
+OPTIONAL = ("alternatives", "files")
 
 # The columns that the pages cannot do without; others are shown where they are there.
 NEEDED = {
@@ -44,7 +45,7 @@ NEEDED = {
     ],
     "drivers": ["urn", "driver", "contribution_pp"],
     "panel": ["urn", "year", "absence_pct", "persistent_pct", "published_urn", "link_kind"],
-    "summary": ["urn", "n_peers", "widened", "no_close_peers", "times_named"],
+    "summary": ["urn", "no_close_peers", "times_named"],
     "special_ranges": ["urn", "lower_pct", "upper_pct", "words"],
     "register": ["urn", "school_name", "la_name", "phase"],
     "area_rates": ["year", "geography", "area_code", "phase", "measure", "rate_pct"],
@@ -85,7 +86,8 @@ class PackInputs:
     """One region's artefacts (frames of the contract), the national look-ups, and the run's papers.
 
     `register` holds every school of England (for the names of peers elsewhere), `national_baseline` their baselines, `boundaries` the
-    local authorities in EPSG:27700, `area_rates` the published rates. `manifest` holds `inputs`, `parameters` and, for the embedded
+    local authorities in EPSG:27700, `area_rates` the published rates. `alternatives` are the near-equals behind the last peer (a named school may
+    be one), `files` what each input file was taken for. `manifest` holds `inputs`, `parameters` and, for the embedded
     sample, `sample: true`.
     """
 
@@ -106,6 +108,8 @@ class PackInputs:
     manifest: dict
     quality: dict = field(default_factory=dict)
     facts: dict = field(default_factory=dict)
+    alternatives: pd.DataFrame | None = None
+    files: pd.DataFrame | None = None
 
     def __post_init__(self):
         faults = [fault for name, needed in NEEDED.items() for fault in _missing_columns(getattr(self, name), name, needed)]
@@ -130,8 +134,8 @@ class PackInputs:
         """
         region_folder, national_folder = Path(region_folder), Path(national_folder)
         paths = {name: region_folder / f"{name}.parquet" for name in REGION_TABLES}
-        paths |= {f"national {name}": national_folder / f"{name}.parquet" for name in NATIONAL_TABLES}
-        paths["boundaries"] = national_folder / "boundaries.parquet"
+        paths |= {f"national {name}": _find(national_folder, name) for name in NATIONAL_TABLES}
+        paths["boundaries"] = _find(national_folder, "boundaries")
         if manifest is None:
             paths["manifest"] = region_folder / "manifest.json"
         faults = [
@@ -144,6 +148,7 @@ class PackInputs:
         tables = {name: pd.read_parquet(paths[name]) for name in REGION_TABLES}
         national = {name: pd.read_parquet(paths[f"national {name}"]) for name in NATIONAL_TABLES}
         manifest = _json(paths["manifest"]) if manifest is None else manifest
+        optional = {name: pd.read_parquet(path) if path.is_file() else None for name in OPTIONAL for path in [_find(national_folder, name)]}
         parameters = manifest.get("parameters", {})
         regions = tables["schools"]["region_name"].unique().tolist() if "region_name" in tables["schools"] else []
         return cls(
@@ -157,6 +162,7 @@ class PackInputs:
             manifest=manifest,
             quality=_json(region_folder / "quality.json", {}),
             facts=_json(region_folder / "facts.json", {}),
+            **optional,
         )
 
     @property
@@ -193,11 +199,16 @@ class PackInputs:
 
     @cached_property
     def peer_rows(self) -> ByUrn:
-        return ByUrn(self.peers, "rank")
+        peers = self.peers
+        if self.alternatives is not None:
+            near = self.alternatives[self.alternatives["named"] & self.alternatives["urn"].isin(peers["urn"])]
+            peers = pd.concat([peers, near], ignore_index=True) if len(near) else peers
+        return ByUrn(peers, "rank")
 
     @cached_property
     def history(self) -> ByUrn:
-        return ByUrn(self.panel, "year")
+        """Figures up to the release: what came later is an outcome and belongs in no report on a target."""
+        return ByUrn(self.panel[self.panel["year"] <= self.release], "year")
 
     @cached_property
     def driver_rows(self) -> ByUrn:
@@ -223,6 +234,11 @@ class PackInputs:
                 for area in {row["area_code"], row.get("area_name")}:
                     table[(row["geography"], area, row["phase"], row["measure"])] = row["rate_pct"]
         return table
+
+
+def _find(folder: Path, name: str) -> Path:
+    """A national artefact, in the folder itself or in the folder of the stage that made it."""
+    return next(iter(sorted(folder.glob(f"*/{name}.parquet"))), folder / f"{name}.parquet")
 
 
 def _missing_columns(frame: pd.DataFrame, name: str, needed: list[str]) -> list[Fault]:

@@ -55,7 +55,7 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
         "persistent": _persistent(inputs, school),
         "transitions": _transitions(school),
         "caveats": caveats.for_school(inputs, urn, school, baseline, expectation),
-        "sources": caveats.sources(inputs.manifest),
+        "sources": caveats.sources(inputs),
     }
     return facts
 
@@ -262,7 +262,7 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
         "named": [row for row in rows if row["named"]],
         "own": own,
         "no_close": bool(summary.get("no_close_peers")),
-        "widened": bool(summary.get("widened")),
+        "widened": bool(summary.get("widened") or summary.get("code")),
         "times_named": int(summary["times_named"]) if known(summary.get("times_named")) else 0,
     }
 

@@ -1,0 +1,98 @@
+"""A map of local authorities with schools as dots, as inline SVG from simplified geometry."""
+
+from __future__ import annotations
+
+from html import escape
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from helpers.report.charts import svg, text
+from helpers.report.words import number
+
+WIDTH = 400
+CLASSES = 5
+MOST_NUMBERED = 45
+
+
+def la_map(
+    chart_id: str, title: str, boundaries: gpd.GeoDataFrame, values: pd.Series, numbers: dict[str, int], points: pd.DataFrame, described: str
+) -> str:
+    """Map of the LAs in `boundaries` (la_ons_code, la_name, geometry in EPSG:27700), shaded by `values` (attendance in %, indexed by la_ons_code,
+    the darker the lower), each with its number in the table, and one dot per row of `points` (easting, northing in metres).
+
+    Points without a place are left out; LAs without a value are hatched.
+    """
+    shapes = boundaries[boundaries["la_ons_code"].isin(numbers)].reset_index(drop=True)
+    if shapes.empty:
+        return ""
+    west, south, east, north = shapes.total_bounds
+    metres = max((east - west) / WIDTH, (north - south) / 520)
+    height = round((north - south) / metres)
+    across = (WIDTH - (east - west) / metres) / 2
+
+    def to_picture(xy: np.ndarray) -> np.ndarray:
+        return np.c_[(xy[:, 0] - west) / metres + across, (north - xy[:, 1]) / metres].round(1)
+
+    simple = shapely.coverage_simplify(shapes.geometry.to_numpy(), 1.2 * metres)
+    edges = class_edges(values)
+    body = ['<defs><pattern id="' + chart_id + '-h" width="6" height="6" patternUnits="userSpaceOnUse"><path d="M0 6L6 0" class="hatch"/></pattern></defs>']
+    for row, shape in zip(shapes.itertuples(), simple, strict=True):
+        value = values.get(row.la_ons_code, np.nan)
+        shade = f'class="la s{class_of(value, edges)}"' if pd.notna(value) else f'class="la" style="fill:url(#{chart_id}-h)"'
+        told = f"{row.la_name}: {number(value, 1)}%" if pd.notna(value) else f"{row.la_name}: no figure"
+        body.append(f'<path {shade} d="{_path(shape, to_picture, metres)}"><title>{escape(told)}</title></path>')
+    there = points.dropna(subset=["easting", "northing"])
+    if len(there):
+        places = to_picture(there[["easting", "northing"]].to_numpy("float64"))
+        css = "schools" if len(there) < 3000 else "schools many"
+        body.append(f'<path class="{css}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>')
+    if len(shapes) <= MOST_NUMBERED:
+        centres = to_picture(shapely.get_coordinates(shapely.point_on_surface(simple)))
+        for code, (x, y) in zip(shapes["la_ons_code"], centres, strict=True):
+            body.append(text(x, round(y + 4, 1), str(numbers[code]), "strong halo", "middle"))
+    body += _legend(edges, height + 22)
+    return svg(chart_id, WIDTH, height + 52, title, described, body, "chart map")
+
+
+def class_edges(values: pd.Series) -> list[float]:
+    """Edges between shades, at quantiles of the values, to one decimal; fewer where values coincide."""
+    known = values.dropna()
+    if known.empty:
+        return []
+    inner = np.quantile(known, np.linspace(0, 1, CLASSES + 1)[1:-1]).round(1)
+    return sorted(set(inner.tolist()) - {round(float(known.min()), 1)})
+
+
+def class_of(value: float, edges: list[float]) -> int:
+    """0 is the highest attendance (lightest), CLASSES - 1 the lowest (darkest)."""
+    return CLASSES - 1 - int(np.searchsorted(edges, round(float(value), 1), side="right")) if edges else 2
+
+
+def _legend(edges: list[float], top: float) -> list[str]:
+    """Swatches from light to dark with their ranges."""
+    if not edges:
+        return []
+    bounds = [None, *edges, None]
+    names = []
+    for low, high in zip(bounds, bounds[1:], strict=False):
+        names.append(f"under {number(high, 1)}" if low is None else f"{number(low, 1)} or more" if high is None else f"{number(low, 1)} to {number(high - 0.1, 1)}")
+    body, width = [], WIDTH / len(names)
+    for i, name in enumerate(names):
+        body.append(f'<rect class="la s{CLASSES - 1 - i}" x="{i * width:.0f}" y="{top}" width="{width - 3:.0f}" height="10"/>')
+        body.append(text(round(i * width), top + 24, name, "tick"))
+    return body
+
+
+def _path(shape, to_picture, metres: float) -> str:
+    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger parts."""
+    parts = sorted(shapely.get_parts(shape), key=lambda part: -part.area)
+    parts = [part for i, part in enumerate(parts) if i == 0 or part.area > 4 * metres**2]
+    rings = []
+    for part in parts:
+        for ring in [part.exterior, *part.interiors]:
+            xy = to_picture(shapely.get_coordinates(ring))
+            rings.append("M" + "L".join(f"{x:g} {y:g}" for x, y in xy[:-1]) + "Z")
+    return "".join(rings)

@@ -1,0 +1,235 @@
+"""The regional spreadsheet, after the government's guidance on accessible spreadsheets: one table a sheet, marked as a table, notes and dictionary."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import gptables as gpt
+import pandas as pd
+from gptables.core.wrappers import GPWorkbook
+
+from helpers import dictionary
+from helpers.report import gate, words
+from helpers.report.inputs import PackInputs
+from helpers.report.words import known, year_words
+
+LANGUAGE = "en-GB"
+MISSING = "[x]"
+MOST_PEER_ROWS = 60_000
+FIXED_DATE = datetime(2000, 1, 1)  # no clock in a result: the same run gives the same bytes
+
+SCHOOLS = [
+    "urn", "school_name", "la_name", "region_name", "phase", "status", "school_type", "trust_name", "roll", "weight_r_to_11", "absence_pct",
+    "persistent_pct", "pre_pandemic_absence_pct", "fsm_pct", "sen_support_pct", "ehcp_pct", "eal_pct", "years_6_to_8_pct", "sixth_form_pct",
+    "sex_of_school", "denomination", "admissions_policy", "governance", "urban_rural", "easting", "northing",
+]  # fmt: skip
+EXPECTATIONS = [
+    "urn", "school_name", "la_name", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp", "lower80_pct", "upper80_pct", "gap_pp",
+    "return_to_normal_pp", "national_part_pp", "context_part_pp", "limits_part_pp", "ask_pp", "target_absence_pct", "minimum_attendance_pct",
+    "minimum_attendance_shown_pct", "chance_unaided", "chance_if_real", "la_attendance_pct", "peers_best_quartile_attendance_pct",
+    "pre_pandemic_attendance_pct", "pupil_days",
+]  # fmt: skip
+EXTRA_LABELS = {
+    "pupil_days": "More pupil-days in school over the year",
+    "peer_name": "Similar school",
+    "peer_la": "Its local authority",
+}
+NOTES = [
+    ("formula", "The formula is ours, not DfE’s. DfE has not published how it sets its own expectations."),
+    ("absence", "Absence is the share of possible sessions that pupils missed. Attendance is 100% less absence. Figures of absence by school are as published."),
+    (
+        "parts",
+        "Return to normal, national part, context part and limits add up to the improvement asked, in percentage points. Last year’s attendance and the "
+        "improvement asked add up to the minimum, which is then shown to one decimal place.",
+    ),
+    ("chance", "Chances lie between 0 and 1. They say how often the minimum would be met with no real change, and if the improvement is real."),
+    (
+        "primary",
+        "For primary schools the intervals, the chances and the weight given to last year’s figure rest on weaker evidence: no consecutive years from before "
+        "the pandemic are published for them.",
+    ),
+    ("cause", "Similar schools and typical attendance are patterns in the data. They do not show that one thing causes another."),
+]
+
+
+def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], path: Path) -> None:
+    """Write the spreadsheet to `path`. `frame` is `region.school_frame` and `areas` the rows of `region.la_table`.
+
+    Figures are written unrounded and shown to the decimals of the dictionary; what is missing is written `[x]`.
+    """
+    sheets = {name: table for name, table in _sheets(inputs, frame, areas).items() if table is not None}
+    notes = pd.DataFrame(NOTES, columns=["Note reference", "Note text"])
+    with warnings.catch_warnings():
+        # gptables warns of every shorthand cell and of pandas 4; the shorthand is explained on the sheets.
+        warnings.simplefilter("ignore")
+        book: GPWorkbook = gpt.produce_workbook(
+            path,
+            sheets,
+            cover=_cover(inputs),
+            notes_table=notes,
+            auto_width={label: False for label in sheets} | {"Contents": True, "Notes": True},
+            workbook_options={"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
+        )
+        book.set_properties(
+            {
+                "title": f"Attendance expectations {year_words(words.year_after(inputs.release))}: {inputs.region_name}",
+                "subject": words.MARKING,
+                "comments": words.FORMULA + (f" {words.INVENTED}." if inputs.sample else ""),
+                "created": FIXED_DATE,
+            }
+        )
+        for label, table in sheets.items():
+            sheet = book.get_worksheet_by_name(label)
+            sheet.freeze_panes(table.data_range[0] + 1, 2 if "School name" in table.table.columns else 1)
+            sheet.set_landscape()
+            sheet.set_paper(9)
+            sheet.fit_to_pages(1, 0)
+            sheet.repeat_rows(table.data_range[0])
+            sheet.set_footer("&L" + words.MARKING.replace("&", "&&") + "&RPage &P of &N")
+            for i, column in enumerate(table.table.columns):
+                sheet.set_column(i, i, _width(table.table[column], column))
+        book.close()
+    _set_language(path)
+
+
+def _cover(inputs: PackInputs) -> gpt.Cover:
+    intro = [words.MARKING, words.FORMULA]
+    if inputs.sample:
+        intro.insert(0, f"{words.INVENTED}.")
+    return gpt.Cover(
+        title=f"Attendance expectations for {year_words(words.year_after(inputs.release))}: {inputs.region_name}",
+        intro=intro,
+        about=[
+            f"Each school’s minimum improvement in attendance on {year_words(inputs.release)}, how it is made, and the schools most like it.",
+            f"{MISSING} means that a figure is not available or does not apply. Nothing is estimated in its place.",
+            "To filter or sort a table, select one of its headings, then choose Data and Filter.",
+            "The same figures are on the page of each school in the folder schools, and in the CSV files beside this file.",
+        ],
+    )
+
+
+def _sheets(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict]) -> dict[str, gpt.GPTable | None]:
+    place, year = inputs.region_name, year_words(inputs.release)
+    worded = frame.assign(status=frame["status"].map(words.reason_name), phase=frame["phase"].map(words.phase_words))
+    assessed = worded[frame["ask_pp"].notna()]
+    peers, scope = _peers(inputs)
+    return {
+        "Schools": _table(inputs, worded, SCHOOLS, "schools", f"Schools of {place}, {year}$$absence$$"),
+        "Expectations": _table(inputs, assessed, EXPECTATIONS, "expectations", f"Minimum improvement of each school of {place}$$formula$$$$parts$$$$chance$$$$primary$$"),
+        "Similar schools": _table(
+            inputs, peers, ["urn", "school_name", "rank", "peer_urn", "peer_name", "peer_la", "km", "closeness", "named"], "peers", f"{scope} of {place}$$cause$$"
+        ),
+        "Local authorities": _table(inputs, pd.DataFrame(areas), list(AREAS), "areas", f"Local authorities of {place}, {year}", AREAS),
+        "Quality": _table(inputs, pd.DataFrame(gate.reconciliation(inputs)), list(GATE), "quality", "Our figures beside the published ones", GATE),
+        "Reasons": _table(inputs, pd.DataFrame(gate.statuses(inputs, frame)), list(REASONS), "reasons", "Schools with and without a minimum, and why", REASONS),
+        "Flags": _table(inputs, pd.DataFrame(gate.flags_of_region(inputs)), list(FLAGS), "flags", "Figures that a person should look at", FLAGS),
+        "Dictionary": _table(inputs, _dictionary(), list(MEANINGS), "dictionary", "What each column means", MEANINGS),
+    }
+
+
+AREAS = {
+    "name": "Local authority", "schools": "Schools", "assessed": "Schools with a minimum", "primary_attendance": "Primary attendance",
+    "primary_ask": "Primary improvement asked (points)", "secondary_attendance": "Secondary attendance",
+    "secondary_ask": "Secondary improvement asked (points)", "pupil_days": "More pupil-days in school over the year",
+}  # fmt: skip
+GATE = {
+    "area": "Area", "year": "Year", "phase": "Phase", "measure": "Measure", "ours": "Ours", "published": "Published",
+    "difference": "Difference (points)", "tolerance": "Tolerance (points)", "verdict": "Verdict",
+}  # fmt: skip
+REASONS = {"name": "Status", "count": "Schools", "why": "Reason"}
+FLAGS = {"urn": "URN", "name": "School", "message": "What was found", "todo": "What to do"}
+MEANINGS = {"table": "Table", "name": "Name in the CSV files", "label": "Heading", "unit": "Unit", "source": "Source"}
+
+
+def _dictionary() -> pd.DataFrame:
+    """The dictionary's rows of the tables in this workbook, once per name and table."""
+    frame = dictionary.read_dictionary()
+    wanted = {"schools": SCHOOLS, "baseline": EXPECTATIONS, "expectations": EXPECTATIONS, "peers": ["peer_urn", "rank", "km", "closeness", "named"]}
+    keep = [row.name in wanted.get(row.table, ()) for row in frame.itertuples(index=False)]
+    return frame[keep].drop_duplicates("name").reset_index(drop=True)
+
+
+def _peers(inputs: PackInputs) -> tuple[pd.DataFrame, str]:
+    """Similar schools with names; only the named ones where all would be too many rows for a spreadsheet."""
+    peers = peer_frame(inputs)
+    if len(peers) > MOST_PEER_ROWS:
+        return peers[peers["named"]], "Similar schools that do better (all similar schools are in the CSV file)"
+    return peers, "Similar schools"
+
+
+def peer_frame(inputs: PackInputs) -> pd.DataFrame:
+    """peers.parquet with the names of both schools and the peer's LA."""
+    names = inputs.register[["urn", "school_name", "la_name"]].rename(columns={"urn": "peer_urn", "school_name": "peer_name", "la_name": "peer_la"})
+    peers = inputs.peers.merge(inputs.schools[["urn", "school_name"]], on="urn", how="left", validate="m:1")
+    return peers.merge(names, on="peer_urn", how="left", validate="m:1").sort_values(["urn", "rank"], ignore_index=True)
+
+
+def _heading(name: str) -> str:
+    return EXTRA_LABELS.get(name) or dictionary.label(name)
+
+
+def _table(
+    inputs: PackInputs, frame: pd.DataFrame, columns: list[str], table_name: str, title: str, headings: dict[str, str] | None = None
+) -> gpt.GPTable | None:
+    """A gptables table with plain headings, number formats and `[x]` where a figure is missing; None for an empty frame."""
+    columns = [name for name in columns if name in frame]
+    if frame.empty or not columns:
+        return None
+    titles = [headings[name] if headings else _heading(name) for name in columns]
+    decimals = dictionary.read_dictionary().drop_duplicates("name").set_index("name")["decimals"]
+    out, formats = {}, []
+    for name, heading in zip(columns, titles, strict=True):
+        out[heading] = pd.Series([_cell(value) for value in frame[name].tolist()], dtype="object")
+        if name == "urn" or name == "peer_urn":
+            formats.append({"column": {"columns": [heading], "format": {"num_format": "0"}}})
+        elif headings is None and (name == "pupil_days" or known(decimals.get(name))):
+            places = 0 if name == "pupil_days" else int(decimals[name])
+            formats.append({"column": {"columns": [heading], "format": {"num_format": "#,##0" + ("." + "0" * places if places else "")}}})
+    return gpt.GPTable(
+        table=pd.DataFrame(out),
+        table_name=table_name,
+        title=title,
+        subtitles=([f"{words.INVENTED}."] if inputs.sample else []) + [words.MARKING],
+        instructions=f"This worksheet contains one table. Numbers in square brackets refer to the notes sheet. {MISSING} means not available.",
+        index_columns={2: 0},
+        additional_formatting=formats,
+    )
+
+
+def _cell(value):
+    """A cell that gptables leaves alone: missing as a shorthand, truth in words, text without its markup for links and notes."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if not known(value):
+        return MISSING
+    if isinstance(value, str):
+        value = value.replace("](", "] (").replace("$$", "$ $").strip()
+        return value if any(c.isalnum() for c in value) else MISSING
+    return value
+
+
+def _width(values: pd.Series, heading: str) -> float:
+    """Column width in characters: the longest cell within reason, wide enough for the longest word of the heading."""
+    longest = max((len(str(v)) for v in values.head(3000) if isinstance(v, str)), default=8)
+    return float(min(max(longest + 2, max(len(word) for word in heading.split()) + 3, 11), 60))
+
+
+def _set_language(path: Path) -> None:
+    """Add the language to the document's properties (XlsxWriter cannot), keeping the fixed dates of its entries."""
+    handle, temporary = tempfile.mkstemp(suffix=".xlsx", dir=path.parent)
+    os.close(handle)
+    try:
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new:
+            for entry in old.infolist():
+                data = old.read(entry)
+                if entry.filename == "docProps/core.xml":
+                    data = data.replace(b"</cp:coreProperties>", f"<dc:language>{LANGUAGE}</dc:language></cp:coreProperties>".encode())
+                new.writestr(entry, data, zipfile.ZIP_DEFLATED)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
