@@ -10,7 +10,7 @@ import geopandas as gpd
 import openpyxl
 import pandas as pd
 
-from helpers.faults import DataRefused
+from helpers.faults import DataRefused, Fault
 
 from . import boundaries
 from .detect import Recognised, examine
@@ -32,7 +32,14 @@ KEYS = {
     "lsoa_boundaries": ["lsoa11_code"],
     "area_rates": ["year", "geography", "area_code", "phase", "measure"],
 }
-# A register or a set of points exists in editions; of two files that name a school, the later in path order only fills gaps.
+# Files that say the same thing twice contradict each other; which one is meant is for a person to say.
+ONE_FILE_PER_KEY = {
+    "absence": ["urn", "year", "publication"],
+    "census": ["urn", "year"],
+    "census_detail": ["urn", "year"],
+    "area_rates": KEYS["area_rates"],
+}
+# These exist in editions, and an old one is better than none: of two files that name a school or area, the first in path order counts.
 ONE_PER_KEY = ("establishments", "points", "deprivation", "deprivation_lsoa", "la_boundaries", "lsoa_boundaries")
 
 
@@ -221,7 +228,22 @@ def _assemble(parts: dict[str, list], reports: list[FileReport]) -> Readings:
         setattr(readings, name, whole)
     readings.files = pd.DataFrame([report.as_dict() for report in reports], columns=FILE_COLUMNS).astype({"rows": "Int64"})
     readings.faults = [fault for report in reports for fault in report.faults]
+    readings.faults += [fault for name, key in ONE_FILE_PER_KEY.items() for fault in _overlaps(getattr(readings, name), key)]
     return readings
+
+
+def _overlaps(frame: pd.DataFrame, key: list[str]) -> list[Fault]:
+    """A hard fault for each file that repeats rows which another file has given already."""
+    first = frame.drop_duplicates(key)
+    again = frame[frame.duplicated(key)].merge(first[[*key, "file"]], on=key, how="left", suffixes=("", "_first"), validate="m:1")
+    pairs = again[again["file"] != again["file_first"]].groupby(["file", "file_first"]).agg(rows=("year", "size"), year=("year", "first"))
+    return [
+        Fault(
+            "hard", "files_overlap", f"{pair.rows:,} rows are also given by {other}, the first for {pair.year}", file,
+            what_to_do="Keep the newer edition of the two in the folder and move the other away.",
+        )
+        for (file, other), pair in pairs.iterrows()
+    ]  # fmt: skip
 
 
 def _fill_gaps(frames: list[pd.DataFrame]) -> pd.DataFrame:
