@@ -39,7 +39,7 @@ AUTHORITIES = {
     "South West": ("Belverin Isle", "Cradockshire", "Ostramoor", "Wendlecombe"),
 }
 KINDS = ("city", "county", "borough", "county")
-GRAMMAR = {"Pellandshire": 0.38, "Rosmershire": 0.25, "Cradockshire": 0.22, "Fenlocshire": 0.0}
+GRAMMAR = {"Pellandshire": 0.45, "Rosmershire": 0.30, "Cradockshire": 0.30, "Lorrimshire": 0.12}
 MIDDLE_TIER = ("Brannocshire", "Fenlocshire")
 INFANT_JUNIOR = ("Havrelmouth", "Ulverdmarsh", "Pendraxby", "Thrale Hill", "Querrin Downs", "Belverin Isle", "Quillanport", "Ilvaston")
 

@@ -1,0 +1,30 @@
+"""Make the embedded sample: an invented country in the official file formats, from a seed and published national moments.
+
+    python data/make_sample.py            writes data/sample/
+    python data/make_sample.py --to DIR   writes somewhere else
+
+The same seed gives the same content on every machine; tests/test_sample.py makes it again and compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sample_maker.world import make_world
+from sample_maker.write import write_all
+
+SEED = 20260
+SAMPLE = Path(__file__).resolve().parent / "sample"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", type=Path, default=SAMPLE, help="folder to write to (default: data/sample)")
+    target = parser.parse_args().to
+    for path in write_all(make_world(SEED), target):
+        print(f"{path.stat().st_size:>9,}  {path.relative_to(target).as_posix()}")
+
+
+if __name__ == "__main__":
+    main()
