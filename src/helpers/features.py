@@ -75,7 +75,7 @@ FEATURES = [
     Feature("years_6_to_8_pct", GROUPS[6], "middle schools hold the transition years"),
     *(
         Feature(f"block_{block}", GROUPS[6], "age range of the school")
-        for block in ("infant", "junior", "first", "middle", "upper", "all_through", "sixteen_plus")
+        for block in ("infant", "junior", "first", "middle", "upper", "all_through", "fourteen_plus")
     ),
     Feature("girls_pct", GROUPS[7], "girls and boys differ slightly"),
     Feature("girls_school", GROUPS[7], "single-sex schools differ in intake", ("secondary",)),

@@ -35,8 +35,15 @@ class ForecastFit:
     evidence: pd.DataFrame
 
 
+def _one_school(panel: pd.DataFrame) -> pd.DataFrame:
+    """Published figures of the school itself or its only predecessor: a merger or a split changes who is counted, which is not chance."""
+    rows = panel[panel["absence_pct"].notna()]
+    return rows[rows["link_kind"].isin(["own", "same_school"])] if "link_kind" in rows else rows
+
+
 def pre_pandemic_pairs(panel: pd.DataFrame) -> list[tuple[str, str]]:
     """Consecutive years up to 2018/19 for which the panel has at least `MINIMUM_PAIRS` schools in both."""
+    panel = _one_school(panel)
     years = sorted(y for y in panel["year"].unique() if y <= LAST_PRE_PANDEMIC)
     pairs = []
     for before, after in zip(years, years[1:], strict=False):
@@ -52,17 +59,10 @@ def transition(register: pd.DataFrame, panel: pd.DataFrame, before: str, after: 
 
     Attributes are those of the register (a later year): intake changes slowly. No absence of the later year is used to form c.
     """
-    rates = panel.dropna(subset=["absence_pct"]).set_index(["urn", "year"])["absence_pct"]
+    rates = {year: rows.set_index("urn")["absence_pct"] for year, rows in _one_school(panel).groupby("year")}
     schools = register[register["phase"] == phase].sort_values("urn").reset_index(drop=True)
     schools = schools[schools["roll"] > 0]
-    then = schools["urn"]
-    if "pre_pandemic_urn" in schools and before <= LAST_PRE_PANDEMIC:
-        known = set(panel.loc[panel["year"] == before, "urn"])
-        then = schools["urn"].where(schools["urn"].isin(known), schools["pre_pandemic_urn"].astype("Float64").fillna(-1).astype("int64"))
-    schools = schools.assign(
-        y=rates.reindex(pd.MultiIndex.from_arrays([then, [before] * len(then)])).to_numpy(),
-        y_next=rates.reindex(pd.MultiIndex.from_arrays([then, [after] * len(then)])).to_numpy(),
-    )
+    schools = schools.assign(y=schools["urn"].map(rates[before]), y_next=schools["urn"].map(rates[after]))
     schools = schools[schools["y"].notna()].reset_index(drop=True)
     if schools["la_code"].nunique() < 2:
         return pd.DataFrame(columns=["urn", "roll", "fsm_pct", "y", "y_next", "c", "net"])

@@ -20,11 +20,17 @@ ALTERNATIVES = 10
 NOISE_Z = 1.28
 CHUNK = 400
 WIDER = {
-    "infant": ["primary"], "junior": ["primary"], "first": ["primary"], "primary": ["infant", "junior", "first"], "middle": ["secondary",
-    "primary"],
-    "upper": ["secondary"], "all_through": ["secondary"], "sixteen_plus": ["upper", "secondary"], "secondary": ["upper", "all_through"],
+    "infant": ["primary"],
+    "junior": ["primary"],
+    "first": ["primary"],
+    "primary": ["infant", "junior", "first"],
+    "middle": ["primary", "secondary"],
+    "upper": ["secondary"],
+    "fourteen_plus": ["upper", "secondary"],
+    "all_through": ["secondary"],
+    "secondary": ["upper", "all_through"],
     "secondary_selective": [],
-}  # fmt: skip
+}
 PEER_COLUMNS = ["urn", "peer_urn", "rank", "distance", "closeness", "same_region", "km", "named"]
 CLOSENESS = ["very close", "close", "fairly close", "not close"]
 
@@ -60,7 +66,7 @@ def coordinates(register: pd.DataFrame, weights: pd.DataFrame) -> dict[str, pd.D
 def _linked(linked_pairs: pd.DataFrame) -> dict[int, set[int]]:
     """Predecessors and successors of each school, either way round."""
     both: dict[int, set[int]] = {}
-    for a, b in linked_pairs[["urn", "link_urn"]].dropna().astype("int64").itertuples(index=False):
+    for a, b in linked_pairs[["urn", "related_urn"]].dropna().astype("int64").itertuples(index=False):
         both.setdefault(a, set()).add(b)
         both.setdefault(b, set()).add(a)
     return both
@@ -92,10 +98,10 @@ def _search(
         members = np.flatnonzero(block == name)
         pool, code = members, ""
         for wider in WIDER.get(name, []):
-            if len(pool) > k:
-                break
-            pool = np.sort(np.concatenate([pool, np.flatnonzero(block == wider)]))
-            code = f"widened: {name} with {wider}" if not code else f"{code}, {wider}"
+            more = np.flatnonzero(block == wider)
+            if len(pool) <= k and len(more):
+                pool = np.sort(np.concatenate([pool, more]))
+                code = f"{code}, {wider}" if code else f"widened: {name} with {wider}"
         where = {p: i for i, p in enumerate(pool)}
         for start in range(0, len(members), CHUNK):
             rows = members[start : start + CHUNK]
@@ -156,7 +162,7 @@ def find_peers(
 
     `register` table `schools`; `baseline` and the result's `peers` as in the contract; `weights` from the context model (phase, feature,
     weight);
-    `linked_pairs` (urn, link_urn). `parameters`: peers_k, region_penalty, named_max, named_cap. Named schools have a baseline lower by more
+    `linked_pairs` (urn, related_urn). `parameters`: peers_k, region_penalty, named_max, named_cap. Named schools have a baseline lower by more
     than 1.28
     standard deviations of the difference. Returns `PeerFit`. Raises ValueError when a school of the baseline is not assessed in the
     register.

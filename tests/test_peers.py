@@ -1,0 +1,143 @@
+"""Claims about similar schools."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.context import fit_context
+from helpers.forecast import fit_forecast
+from helpers.peers import NOISE_Z, PEER_COLUMNS, coordinates, find_peers, nearest, why
+from tests import invented_schools
+
+PARAMETERS = SimpleNamespace(peers_k=20, region_penalty=0.3, named_max=4, named_cap=6)
+
+
+@pytest.fixture(scope="module")
+def world():
+    schools = invented_schools.register(n_secondary=320)
+    context = fit_context(schools)
+    baseline = fit_forecast(context, schools, invented_schools.panel(schools)).baseline
+    links = invented_schools.links(schools)
+    return SimpleNamespace(
+        schools=schools, context=context, baseline=baseline, links=links, fit=find_peers(schools, baseline, context.weights, links, PARAMETERS)
+    )
+
+
+def test_the_columns_are_those_of_the_contract_and_ranks_run_from_one(world):
+    peers = world.fit.peers
+    assert list(peers.columns) == PEER_COLUMNS
+    assert (peers.groupby("urn")["rank"].agg(["min", "max", "nunique"]) == [1, 20, 20]).all().all()
+    assert (peers.groupby("urn")["distance"].diff().dropna() >= 0).all()
+
+
+def test_a_school_is_never_its_own_peer(world):
+    both = pd.concat([world.fit.peers, world.fit.alternatives])
+    assert (both["urn"] != both["peer_urn"]).all()
+    assert not both.duplicated(["urn", "peer_urn"]).any()
+
+
+def test_a_predecessor_or_successor_is_never_a_peer(world):
+    both = pd.concat([world.fit.peers, world.fit.alternatives])
+    pairs = set(map(tuple, both[["urn", "peer_urn"]].to_numpy()))
+    linked = set(map(tuple, world.links[["urn", "related_urn"]].to_numpy()))
+    assert not pairs & (linked | {(b, a) for a, b in linked})
+    unlinked = find_peers(world.schools, world.baseline, world.context.weights, world.links.iloc[:0], PARAMETERS).peers
+    found = set(map(tuple, unlinked[["urn", "peer_urn"]].to_numpy()))
+    assert found & (linked | {(b, a) for a, b in linked}), "without the links some would be peers, else the test proves nothing"
+
+
+def test_selective_schools_and_phases_are_never_mixed(world):
+    block = world.schools.set_index("urn")["block"]
+    peers = world.fit.peers
+    assert (peers["urn"].map(block).to_numpy() == peers["peer_urn"].map(block).to_numpy()).all()
+    assert set(peers["urn"].map(block)) == {"primary", "secondary", "secondary_selective"}
+
+
+def test_special_schools_are_never_peers(world):
+    special = set(world.schools.loc[world.schools["phase"] == "special", "urn"])
+    assert not special & (set(world.fit.peers["urn"]) | set(world.fit.peers["peer_urn"]))
+
+
+def test_a_block_with_fewer_than_21_schools_widens_with_a_code(world):
+    schools = world.schools.copy()
+    few = schools.index[schools["block"] == "secondary"][:12]
+    schools.loc[few, "block"] = "upper"
+    fit = find_peers(schools, world.baseline, world.context.weights, world.links, PARAMETERS)
+    codes = fit.summary.set_index("urn")["code"]
+    assert (codes[schools.loc[few, "urn"]] == "widened: upper with secondary").all()
+    assert (fit.peers.groupby("urn").size() == 20).all()
+    assert (codes.drop(schools.loc[few, "urn"]) == "").all()
+
+
+def test_selective_schools_never_widen_even_when_few(world):
+    schools = world.schools.copy()
+    grammar = schools.index[schools["block"] == "secondary_selective"]
+    schools.loc[grammar[10:], ["block", "selective"]] = ["secondary", False]
+    fit = find_peers(schools, world.baseline, world.context.weights, world.links, PARAMETERS)
+    own = set(schools.loc[grammar[:10], "urn"])
+    assert set(fit.peers.loc[fit.peers["urn"].isin(own), "peer_urn"]) <= own
+    assert (fit.summary.set_index("urn").loc[sorted(own), "n_peers"] <= 9).all()
+
+
+def test_the_answer_does_not_depend_on_the_order_of_the_register(world):
+    shuffled = world.schools.sample(frac=1, random_state=5)
+    again = find_peers(shuffled, world.baseline.sample(frac=1, random_state=6), world.context.weights, world.links, PARAMETERS)
+    pd.testing.assert_frame_equal(again.peers, world.fit.peers)
+    pd.testing.assert_frame_equal(again.alternatives, world.fit.alternatives)
+
+
+def test_absence_has_no_part_in_the_distance(world):
+    changed = world.schools.assign(absence_pct=99.0, pre_pandemic_absence_pct=1.0)
+    for phase, space in coordinates(changed, world.context.weights).items():
+        pd.testing.assert_frame_equal(space, coordinates(world.schools, world.context.weights)[phase])
+
+
+def test_named_schools_are_better_by_more_than_noise_and_not_named_too_often(world):
+    both = pd.concat([world.fit.peers, world.fit.alternatives])
+    named = both[both["named"]]
+    b = world.baseline.set_index("urn")
+    own, other = b.loc[named["urn"]], b.loc[named["peer_urn"]]
+    margin = own["baseline_pct"].to_numpy() - other["baseline_pct"].to_numpy()
+    assert (margin > NOISE_Z * np.hypot(own["sd_pp"].to_numpy(), other["sd_pp"].to_numpy())).all()
+    assert named.groupby("urn").size().max() <= PARAMETERS.named_max
+    assert named["peer_urn"].value_counts().max() <= PARAMETERS.named_cap
+    counted = world.fit.summary.set_index("urn")["times_named"]
+    assert counted.sum() == len(named) > 0
+
+
+def test_kilometres_are_straight_lines_in_the_national_grid(world):
+    place = world.schools.set_index("urn")[["easting", "northing"]]
+    row = world.fit.peers.iloc[0]
+    a, b = place.loc[row["urn"]], place.loc[row["peer_urn"]]
+    assert row["km"] == pytest.approx(((a["easting"] - b["easting"]) ** 2 + (a["northing"] - b["northing"]) ** 2) ** 0.5 / 1000)
+
+
+def test_the_search_finds_what_sorting_all_distances_finds():
+    rng = np.random.default_rng(8)
+    pool = rng.normal(size=(60, 3))
+    found, distance = nearest(pool[:5], pool, np.zeros((5, 60)), [np.array([i]) for i in range(5)], 7)
+    for i in range(5):
+        all_distances = np.linalg.norm(pool - pool[i], axis=1)
+        all_distances[i] = np.inf
+        assert list(found[i]) == list(np.argsort(all_distances)[:7])
+        np.testing.assert_allclose(distance[i], np.sort(all_distances)[:7], atol=1e-4)
+
+
+def test_why_compares_feature_by_feature_and_its_shares_add_up(world):
+    row = world.fit.peers.iloc[0]
+    table = why(world.schools, world.context.weights, int(row["urn"]), int(row["peer_urn"]))
+    assert table["share_of_distance"].sum() == pytest.approx(1.0)
+    fsm = table.set_index("feature").loc["fsm6_pct"]
+    assert fsm["ours"] == pytest.approx(world.schools.set_index("urn").loc[row["urn"], "fsm6_pct"])
+
+
+def test_why_refuses_schools_that_cannot_be_compared(world):
+    primary, secondary, special = (int(world.schools.loc[world.schools["phase"] == p, "urn"].iloc[0]) for p in ("primary", "secondary", "special"))
+    with pytest.raises(ValueError, match="different phases"):
+        why(world.schools, world.context.weights, primary, secondary)
+    with pytest.raises(KeyError, match=str(special)):
+        why(world.schools, world.context.weights, primary, special)
