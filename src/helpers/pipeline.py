@@ -103,7 +103,7 @@ def execute(run: Parameters, step: str) -> None:
             shutil.move(executed, failed)
             raise
         page = Path(temporary) / f"{step}.html"
-        notebook_to_html(executed, page, run.release_folder / "assets")
+        notebook_to_html(executed, page, run.release_folder / "assets", home=folder)
         shutil.move(executed, folder / executed.name)
         shutil.move(page, folder / page.name)
     failed.unlink(missing_ok=True)
