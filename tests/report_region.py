@@ -30,6 +30,9 @@ STATUSES = [
     ("incomplete_data", "secondary"),
 ]
 LONG_NAME = "Ysgol Sant Ŵyn’s and St Mary-le-Marsh Church of England (Voluntary Aided) Junior School, Ashcombe"[:90]
+GATE_COLUMNS = (
+    "year", "geography", "area_name", "phase", "measure", "n_schools", "ours_pct", "published_pct", "difference_pp", "tolerance_pp", "verdict",
+)  # fmt: skip
 PARAMETERS = {
     "region": REGION,
     "release": RELEASE,
@@ -51,7 +54,7 @@ def _schools(rng: np.random.Generator, count: int) -> pd.DataFrame:
         status = "assessed"
         if i >= count - len(STATUSES):
             status, phase = STATUSES[i - (count - len(STATUSES))]
-        code, ons, la = LAS[i % 3] if i else LAS[3]
+        code, ons, la = LAS[i // 3 % 3] if i else LAS[3]
         level = {"secondary": 8.6, "primary": 5.7, "special": 12.5}.get(phase, 7.0)
         roll = float(rng.integers(500, 1500) if phase == "secondary" else rng.integers(60, 420))
         rows.append(
@@ -74,8 +77,8 @@ def _schools(rng: np.random.Generator, count: int) -> pd.DataFrame:
                 "absence_pct": round(float(np.clip(rng.normal(level, 1.4), 2, 30)), 5 if i % 2 else 1),
                 "persistent_pct": round(float(np.clip(rng.normal(2.6 * level, 4), 1, 80)), 1),
                 "pre_pandemic_absence_pct": round(level - 2, 1),
-                "easting": 420000.0 + float(rng.uniform(0, 60000)),
-                "northing": 540000.0 + float(rng.uniform(0, 60000)),
+                "easting": 419000.0 + 22000 * LAS.index((code, ons, la)) + float(rng.uniform(0, 15000)),
+                "northing": 540000.0 + float(rng.uniform(0, 55000)),
                 "fsm_pct": round(float(rng.uniform(2, 60)), 1),
                 "urban_rural": "Urban city and town" if i % 3 else "Rural village",
                 "admissions_policy": "Non-selective",
@@ -107,7 +110,9 @@ def _baseline(schools: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     context = y.groupby(some["phase"]).transform("mean") + rng.normal(0, 0.6, len(some))
     base = context + 0.82 * (y - context)
     sd = np.where(some["phase"] == "secondary", 0.65, 0.6) * (1 + 100 / some["roll"])
-    frame = pd.DataFrame({"urn": some["urn"], "phase": some["phase"], "absence_pct": y, "context_expected_pct": context, "baseline_pct": base})
+    frame = pd.DataFrame(
+        {"urn": some["urn"], "phase": some["phase"], "absence_pct": y, "context_expected_pct": context, "baseline_pct": base}
+    )
     frame["sd_pp"] = sd
     for level, z in ((80, 1.2816), (90, 1.6449)):
         frame[f"lower{level}_pct"] = (base - z * sd).clip(lower=0)
@@ -188,7 +193,9 @@ def _panel(schools: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
                 {
                     "urn": row.urn,
                     "year": year,
-                    "absence_pct": row.absence_pct if own else round(max(1.0, row.absence_pct - 1.5 * (year < "2020") + rng.normal(0, 0.5)), 1),
+                    "absence_pct": row.absence_pct
+                    if own
+                    else round(max(1.0, row.absence_pct - 1.5 * (year < "2020") + rng.normal(0, 0.5)), 1),
                     "persistent_pct": row.persistent_pct if own else np.nan,
                     "published_urn": 800008 if merged else row.urn,
                     "link_kind": "merged" if merged else "own",
@@ -233,26 +240,31 @@ def write_region(folder: Path, count: int = 60, seed: int = 1) -> tuple[Path, Pa
     )  # fmt: skip
     elsewhere_base = baseline.iloc[[0, 1]].assign(urn=[990001, 990002])
     rates = [
-        {"year": RELEASE, "geography": geography, "area_code": code, "area_name": name, "region_name": REGION, "phase": phase, "measure": measure, "rate_pct": rate}
+        dict(year=RELEASE, geography=geography, area_code=code, area_name=name, region_name=REGION, phase=phase, measure=measure, rate_pct=rate)
         for geography, code, name in [("england", "", "England"), ("region", "", REGION), *[("la", la[0], la[2]) for la in LAS[:3]]]
         for phase, measure, rate in [
             ("primary", "absence", 5.9), ("secondary", "absence", 9.0), ("all", "absence", 7.4),
             ("primary", "persistent", 16.2), ("secondary", "persistent", 26.5),
         ]
     ]  # fmt: skip
-    t = np.linspace(0, 2 * np.pi, 60)
-    polygons = [
-        Polygon(np.c_[x + 17000 * np.cos(t) + 900 * np.cos(7 * t), y + 30000 * np.sin(t)])
-        for x, y in [(428000, 570000), (450000, 570000), (472000, 570000), (450000, 612000)]
-    ]
+    t = np.linspace(0, 1, 40)
+    wave = 1500 * np.sin(9 * t)
+    edges = [np.c_[x + wave, 535000 + 65000 * t] for x in (415000, 437000, 459000, 482000)]
+    polygons = [Polygon([*left, *right[::-1]]) for left, right in zip(edges, edges[1:], strict=False)]
+    polygons.append(Polygon(np.c_[490000 + 4000 * np.cos(6.3 * t), 610000 + 4000 * np.sin(6.3 * t)]))
     boundaries = gpd.GeoDataFrame(
         {"la_ons_code": [la[1] for la in LAS], "la_name": [la[2] for la in LAS]}, geometry=polygons, crs="EPSG:27700"
     )
     quality = {
-        "verdict": "passed",
+        "verdict": "pass",
         "reconciliation": [
-            {"area": "England", "phase": "primary", "measure": "absence", "ours": 5.93, "published": 5.9, "difference": 0.03, "tolerance": 0.09, "verdict": "agrees"},
-            {"area": REGION, "phase": "secondary", "measure": "absence", "ours": 9.31, "published": 9.0, "difference": 0.31, "tolerance": 0.2, "verdict": "differs"},
+            dict(zip(GATE_COLUMNS, row, strict=True))
+            for row in [
+                (RELEASE, "england", "England", "primary", "absence", 16000, 5.93, 5.9, 0.03, 0.09, "agrees"),
+                (RELEASE, "region", REGION, "secondary", "absence", 160, 9.31, 9.0, 0.31, 0.2, "differs"),
+                (RELEASE, "la", "Ashcombe Vale", "secondary", "absence", 9, 9.02, 9.0, 0.02, 0.29, "agrees"),
+                (RELEASE, "la", "Elsewhere", "secondary", "absence", 9, 9.02, 9.0, 0.02, 0.29, "agrees"),
+            ]
         ],
         "statuses": schools["status"].value_counts().to_dict(),
         "faults": [{"severity": "flag", "code": "jump", "message": "absence rose by 6 points in a year", "urn": 900005}],
@@ -262,7 +274,12 @@ def write_region(folder: Path, count: int = 60, seed: int = 1) -> tuple[Path, Pa
         "parameters": PARAMETERS,
         "code_version": "0.1.0",
         "inputs": [
-            {"file": "performance-tables/2022-2023/england_abs.csv", "taken_for": "absence by school", "years": ["2022-23"], "sha256": "0" * 64},
+            {
+                "file": "performance-tables/2022-2023/england_abs.csv",
+                "taken_for": "absence by school",
+                "years": ["2022-23"],
+                "sha256": "0" * 64,
+            },
             {"file": "census/spc.csv", "taken_for": "school census", "years": ["2022-23"], "sha256": "1" * 64},
         ],
     }

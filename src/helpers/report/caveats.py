@@ -44,7 +44,9 @@ def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None
     earlier = sorted({int(row["published_urn"]) for row in history if known(row["published_urn"]) and int(row["published_urn"]) != urn})
     if earlier:
         urns = words.listed([f"URN {other}" for other in earlier])
-        found.append(f"Some earlier figures were published for {urns}, which became part of this school. Its pupils may have been different.")
+        found.append(
+            f"Some earlier figures were published for {urns}, which became part of this school. Its pupils may have been different."
+        )
     pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
     if known(pupils) and 0 < pupils < 300 and known(school["absence_pct"]):
         found.append(

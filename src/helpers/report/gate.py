@@ -17,7 +17,15 @@ MEASURES = {
     "persistent": "Persistent absence",
     "severe": "Severe absence",
 }
-VERDICTS = {"pass": "Agrees", "passed": "Agrees", "agrees": "Agrees", "ok": "Agrees", "fail": "Differs", "failed": "Differs", "differs": "Differs"}
+VERDICTS = {
+    "pass": "Agrees",
+    "passed": "Agrees",
+    "agrees": "Agrees",
+    "ok": "Agrees",
+    "fail": "Differs",
+    "failed": "Differs",
+    "differs": "Differs",
+}
 MOST_FLAGS = 50
 
 
@@ -40,7 +48,8 @@ def summary(inputs: PackInputs, frame: pd.DataFrame) -> dict:
 def verdict(code, n_rows: int, n_differ: int) -> str:
     if not n_rows:
         return "Nothing was compared with published rates in this run."
-    compared = f"{words.plural(n_rows, 'figure')} of England, this region and its local authorities {'was' if n_rows == 1 else 'were'} compared with published rates."
+    were = "was" if n_rows == 1 else "were"
+    compared = f"{words.plural(n_rows, 'figure')} of England, this region and its local authorities {were} compared with published rates."
     if n_differ:
         compared += f" {words.plural(n_differ, 'figure')} differ{'s' if n_differ == 1 else ''} by more than the tolerance."
     else:
@@ -59,8 +68,6 @@ def reconciliation(inputs: PackInputs) -> list[dict]:
         area = str(record.get("area_name") or record.get("area") or "")
         if not (everywhere or geography == "england" or area in {"England", inputs.region_name} | las):
             continue
-        if everywhere and geography == "la":
-            geography = "la"
         ours, published, difference, tolerance = (
             record.get(name, record.get(name.rsplit("_", 1)[0])) for name in ("ours_pct", "published_pct", "difference_pp", "tolerance_pp")
         )
@@ -75,11 +82,15 @@ def reconciliation(inputs: PackInputs) -> list[dict]:
                 "published": pct(published, 2) if known(published) else "Not published",
                 "difference": signed(difference) if known(difference) else "Not known",
                 "tolerance": number(tolerance, 2) if known(tolerance) else "None set",
-                "verdict": VERDICTS.get(str(record.get("verdict")).lower(), str(record.get("verdict") or "Not judged").replace("_", " ").capitalize()),
+                "verdict": _verdict_words(record.get("verdict")),
             }
         )
     order = {"england": 0, "region": 1, "part": 2}
     return sorted(rows, key=lambda row: (order.get(row["geography"], 3), row["area"], row["year"], row["measure"], row["phase"]))
+
+
+def _verdict_words(code) -> str:
+    return VERDICTS.get(str(code).lower()) or (str(code).replace("_", " ").capitalize() if known(code) else "Not judged")
 
 
 def statuses(inputs: PackInputs, frame: pd.DataFrame) -> list[dict]:
@@ -102,7 +113,9 @@ def flags_of_region(inputs: PackInputs) -> list[dict]:
     for fault in inputs.quality.get("faults", []):
         if fault.get("severity") != "flag":
             continue
-        urns = {int(u) for u in re.findall(r"\b\d{6}\b", f"{fault.get('message', '')} {fault.get('value', '')} {fault.get('urn', '')}")} & everywhere
+        urns = {
+            int(u) for u in re.findall(r"\b\d{6}\b", f"{fault.get('message', '')} {fault.get('value', '')} {fault.get('urn', '')}")
+        } & everywhere
         here = sorted(urn for urn in urns if urn in inputs.school)
         if urns and not here:
             continue

@@ -78,7 +78,9 @@ def one_per_urn(frame: pd.DataFrame) -> dict[int, dict]:
     """Rows as plain dicts by URN, missing as None."""
     columns = [plain(frame[name]) for name in frame.columns]
     names = list(frame.columns)
-    return {int(urn): dict(zip(names, row, strict=True)) for urn, row in zip(frame["urn"].tolist(), zip(*columns, strict=True), strict=True)}
+    return {
+        int(urn): dict(zip(names, row, strict=True)) for urn, row in zip(frame["urn"].tolist(), zip(*columns, strict=True), strict=True)
+    }
 
 
 @dataclass
@@ -118,10 +120,21 @@ class PackInputs:
             if "urn" in frame and frame["urn"].duplicated().any():
                 urn = frame.loc[frame["urn"].duplicated(), "urn"].iloc[0]
                 faults.append(
-                    Fault("hard", "duplicate_urn", f"{name} holds a URN twice", f"{name}.parquet", None, "urn", str(urn), "Run the gate again.")
+                    Fault(
+                        "hard",
+                        "duplicate_urn",
+                        f"{name} holds a URN twice",
+                        f"{name}.parquet",
+                        None,
+                        "urn",
+                        str(urn),
+                        "Run the gate again.",
+                    )
                 )
         if not faults and self.schools.empty:
-            faults.append(Fault("hard", "no_schools", "the region has no schools", "schools.parquet", what_to_do="Check the region's name."))
+            faults.append(
+                Fault("hard", "no_schools", "the region has no schools", "schools.parquet", what_to_do="Check the region's name.")
+            )
         if faults:
             raise DataRefused(faults)
 
@@ -139,7 +152,13 @@ class PackInputs:
         if manifest is None:
             paths["manifest"] = region_folder / "manifest.json"
         faults = [
-            Fault("hard", "missing_artefact", f"{path.name} is missing", shown(path), what_to_do="Run the notebooks before 05 for this region.")
+            Fault(
+                "hard",
+                "missing_artefact",
+                f"{path.name} is missing",
+                shown(path),
+                what_to_do="Run the notebooks before 05 for this region.",
+            )
             for path in paths.values()
             if not path.is_file()
         ]

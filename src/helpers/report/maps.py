@@ -18,7 +18,13 @@ MOST_NUMBERED = 45
 
 
 def la_map(
-    chart_id: str, title: str, boundaries: gpd.GeoDataFrame, values: pd.Series, numbers: dict[str, int], points: pd.DataFrame, described: str
+    chart_id: str,
+    title: str,
+    boundaries: gpd.GeoDataFrame,
+    values: pd.Series,
+    numbers: dict[str, int],
+    points: pd.DataFrame,
+    described: str,
 ) -> str:
     """Map of the LAs in `boundaries` (la_ons_code, la_name, geometry in EPSG:27700), shaded by `values` (attendance in %, indexed by la_ons_code,
     the darker the lower), each with its number in the table, and one dot per row of `points` (easting, northing in metres).
@@ -38,7 +44,8 @@ def la_map(
 
     simple = shapely.coverage_simplify(shapes.geometry.to_numpy(), 1.2 * metres)
     edges = class_edges(values)
-    body = ['<defs><pattern id="' + chart_id + '-h" width="6" height="6" patternUnits="userSpaceOnUse"><path d="M0 6L6 0" class="hatch"/></pattern></defs>']
+    hatch = '<path d="M0 6L6 0" class="hatch"/>'
+    body = [f'<defs><pattern id="{chart_id}-h" width="6" height="6" patternUnits="userSpaceOnUse">{hatch}</pattern></defs>']
     for row, shape in zip(shapes.itertuples(), simple, strict=True):
         value = values.get(row.la_ons_code, np.nan)
         shade = f'class="la s{class_of(value, edges)}"' if pd.notna(value) else f'class="la" style="fill:url(#{chart_id}-h)"'
@@ -76,14 +83,19 @@ def _legend(edges: list[float], top: float) -> list[str]:
     if not edges:
         return []
     bounds = [None, *edges, None]
-    names = []
-    for low, high in zip(bounds, bounds[1:], strict=False):
-        names.append(f"under {number(high, 1)}" if low is None else f"{number(low, 1)} or more" if high is None else f"{number(low, 1)} to {number(high - 0.1, 1)}")
+    names = [_range(low, high) for low, high in zip(bounds, bounds[1:], strict=False)]
     body, width = [], WIDTH / len(names)
     for i, name in enumerate(names):
         body.append(f'<rect class="la s{CLASSES - 1 - i}" x="{i * width:.0f}" y="{top}" width="{width - 3:.0f}" height="10"/>')
         body.append(text(round(i * width), top + 24, name, "tick"))
     return body
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"under {number(high, 1)}" if low is None else f"{number(low, 1)} or more"
+    last = number(high - 0.1, 1)
+    return last if last == number(low, 1) else f"{number(low, 1)} to {last}"
 
 
 def _path(shape, to_picture, metres: float) -> str:

@@ -28,4 +28,6 @@ def environment() -> Environment:
 def mark(shown: str, marks: dict, name: str) -> Markup:
     """A figure that can be read back from the page: `<data id="ask_pp" value="0.47743">0.48</data>`."""
     value = marks[name]
-    return Markup('<data id="{}" value="{}">{}</data>').format(name, value if isinstance(value, (int, str)) else repr(float(value)), escape(shown))
+    return Markup('<data id="{}" value="{}">{}</data>').format(
+        name, value if isinstance(value, (int, str)) else repr(float(value)), escape(shown)
+    )

@@ -25,7 +25,7 @@ TABLE = [
     ("roll", "Pupils", 0, True, False),
     ("attendance", "Attendance last year (%)", 1, True, False),
     ("minimum", "Minimum (%)", 1, True, False),
-    ("ask", "Improvement asked (points)", 2, True, False),
+    ("ask", "Improvement asked before rounding (points)", 2, True, False),
     ("chance", "Chance with no real change (in 100)", 0, True, False),
     ("persistent", "Persistent absence (%)", 1, True, False),
     ("school_type", "Type", None, False, True),
@@ -107,14 +107,17 @@ def summary_words(facts: dict[str, dict], region: str, release: str) -> list[str
     for phase in PHASES:
         if f"{phase}_attendance" in facts:
             text = (
-                f"In the {say(f'{phase}_schools')} {phase} schools with a minimum, attendance was {say(f'{phase}_attendance')} in {year_words(release)}, "
-                f"counting each pupil once. On average they are asked for {say(f'{phase}_ask')} percentage points more."
+                f"In the {say(f'{phase}_schools')} {phase} schools with a minimum, attendance was {say(f'{phase}_attendance')} in "
+                f"{year_words(release)}, counting each pupil once. On average they are asked for {say(f'{phase}_ask')} percentage points more."
             )
             if f"{phase}_chance" in facts:
                 text += f" With no real change anywhere, {words.chance(facts[f'{phase}_chance']['value'])} of them would meet it by luck."
             lines.append(text)
     if "pupil_days" in facts:
-        lines.append(f"If every school reached exactly its minimum, pupils in {region} would spend {say('pupil_days')} more pupil-days in school over the year.")
+        lines.append(
+            f"If every school reached exactly its minimum, pupils in {region} would spend {say('pupil_days')} more pupil-days in school "
+            "over the year."
+        )
     return lines
 
 
@@ -157,8 +160,8 @@ def render(inputs: PackInputs, frame: pd.DataFrame, spreadsheet: str, csv: str) 
 
 def code_words(manifest: dict) -> str:
     code = manifest.get("code", {})
-    parts = [f"version {code['version']}" if known(code.get("version")) else "", f"commit {code['git_commit'][:12]}" if known(code.get("git_commit")) else ""]
-    return ", ".join(part for part in parts if part)
+    parts = [("version", code.get("version")), ("commit", str(code.get("git_commit") or "")[:12])]
+    return ", ".join(f"{name} {value}" for name, value in parts if known(value))
 
 
 def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
@@ -186,16 +189,16 @@ def region_maps(inputs: PackInputs, frame: pd.DataFrame, numbers: dict[str, int]
     found = []
     for phase in PHASES:
         some = frame[(frame["phase"] == phase) & frame["attendance_pct"].notna()]
-        values = pd.Series(
-            {code: weighted_mean(g["attendance_pct"], g["pupils"]) for code, g in some.dropna(subset=["la_ons_code"]).groupby("la_ons_code")}, dtype="float64"
-        )
+        groups = some.dropna(subset=["la_ons_code"]).groupby("la_ons_code")
+        values = pd.Series({code: weighted_mean(g["attendance_pct"], g["pupils"]) for code, g in groups}, dtype="float64").dropna()
         if some.empty or values.empty:
             continue
         low, high = values.idxmin(), values.idxmax()
         names = dict(zip(some["la_ons_code"], some["la_name"], strict=True))
         described = (
-            f"{words.plural(len(some), 'school')} in {words.plural(len(values), 'local authority', 'local authorities')}. Attendance is highest in {names[high]} "
-            f"({pct(values[high], 1)}) and lowest in {names[low]} ({pct(values[low], 1)}). All figures are in the table of local authorities."
+            f"{words.plural(len(some), 'school')} in {words.plural(len(values), 'local authority', 'local authorities')}. Attendance is "
+            f"highest in {names[high]} ({pct(values[high], 1)}) and lowest in {names[low]} ({pct(values[low], 1)}). All figures are in the "
+            "table of local authorities."
         )
         title = f"{words.phase_words(phase)} schools: attendance by local authority, {year_words(inputs.release)}, per cent"
         lost = int(some["easting"].isna().sum()) if "easting" in some else len(some)
@@ -217,12 +220,16 @@ def distribution(frame: pd.DataFrame, phase: str) -> dict | None:
     counts, _ = np.histogram(values.clip(lower=low), edges)
     median, worst, best = (float(values.quantile(q)) for q in (0.5, 0.25, 0.75))
     title = f"{words.phase_words(phase)} schools by attendance last year"
-    told = f"{words.plural(len(values), 'school')}; half have attendance between {pct(worst, 1)} and {pct(best, 1)}, the middle school {pct(median, 1)}."
-    chart = charts.histogram(
-        f"spread-{phase}", title, list(zip(edges[:-1].tolist(), counts.tolist(), strict=True)), step, [(median, f"middle school {pct(median, 1)}")], told, "%"
+    told = (
+        f"{words.plural(len(values), 'school')}. Half of them have attendance between {pct(worst, 1)} and {pct(best, 1)}; the school in the "
+        f"middle has {pct(median, 1)}."
     )
+    bins = list(zip(edges[:-1].tolist(), counts.tolist(), strict=True))
+    chart = charts.histogram(f"spread-{phase}", title, bins, step, [(median, f"middle school {pct(median, 1)}")], told, "%")
     below = int((values < low).sum())
-    return {"title": title, "svg": chart, "told": told + (f" {words.plural(below, 'school')} below {pct(low, 1)} stand in the first bar." if below else "")}
+    if below:
+        told += f" The first bar holds {words.plural(below, 'school')} below {pct(low, 1)}."
+    return {"title": title, "svg": chart, "told": told}
 
 
 def ladder(facts: dict[str, dict], phase: str, region: str, release: str) -> dict | None:
@@ -248,10 +255,14 @@ def table_data(frame: pd.DataFrame) -> dict:
         "la": frame["la_name"],
         "phase": frame["phase"].map(words.phase_words),
         "status": frame["status"].map(words.reason_name),
-        **{name: frame[name] for name in ("school_type", "urban_rural", "admissions_policy", "governance", "denomination") if name in frame},
+        **{
+            name: frame[name] for name in ("school_type", "urban_rural", "admissions_policy", "governance", "denomination") if name in frame
+        },
     }
     if "sixth_form_pct" in frame:
-        texts["sixth_form"] = frame["sixth_form_pct"].map(lambda share: ("With sixth form" if share > 0 else "Without") if known(share) else None)
+        texts["sixth_form"] = frame["sixth_form_pct"].map(
+            lambda share: ("With sixth form" if share > 0 else "Without") if known(share) else None
+        )
     levels, columns = {}, {"name": frame["school_name"].fillna("").tolist()}
     for name, series in texts.items():
         series = series.where(series.notna(), None)
@@ -288,7 +299,7 @@ def _figure(value: float, decimals: int) -> float | int | None:
 
 def table_script(data: dict) -> str:
     """The data as a script, so that the page also works from a folder, where browsers refuse to fetch files."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     return f"window.SCHOOLS={text};\n"
 
 
@@ -310,6 +321,7 @@ def first_rows(data: dict) -> list[list[dict]]:
                 text = str(value)
             else:
                 text = value if column["decimals"] is None else number(value, column["decimals"])
-            cells.append({"text": text, "number": column["decimals"] is not None, "link": f"schools/{row[urn]}.html" if column["key"] == "name" else ""})
+            link = f"schools/{row[urn]}.html" if column["key"] == "name" else ""
+            cells.append({"text": text, "number": column["decimals"] is not None, "link": link})
         shown.append(cells)
     return shown

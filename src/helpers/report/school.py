@@ -120,7 +120,14 @@ def _history(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, 
     """Attendance by year, as a chart and a table, with notes on years published for an earlier school."""
     rows = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
     if not rows and known(school["absence_pct"]):
-        rows = [{"year": inputs.release, "absence_pct": school["absence_pct"], "persistent_pct": school.get("persistent_pct"), "published_urn": urn}]
+        rows = [
+            {
+                "year": inputs.release,
+                "absence_pct": school["absence_pct"],
+                "persistent_pct": school.get("persistent_pct"),
+                "published_urn": urn,
+            }
+        ]
     if not rows:
         return None
     table = []
@@ -161,7 +168,9 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
     own_weight = (b - c) / (y - c) if abs(y - c) > 0.05 else None
     back = f"{number(y, as_published_decimals(y))} − {number(b, 2)}: last year’s absence less the absence we expect next year if nothing changes."
     if own_weight is not None and 0 < own_weight < 1:
-        back += f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here ({number(c, 2)}) to last year’s figure."
+        back += (
+            f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here ({number(c, 2)}) to last year’s figure."
+        )
     slope = parameters.get("slope")
     if slope is None and e["gap_pp"] > 1e-9:
         slope = e["context_part_pp"] / e["gap_pp"]
@@ -172,14 +181,22 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
         context += f" One year asks for {number(100 * slope)}% of that gap."
     rows = [
         ("Return to normal", e["return_to_normal_pp"], back),
-        ("National part", e["national_part_pp"], f"The same for every {school['phase']} school, set so that England as a whole improves as planned."),
+        (
+            "National part",
+            e["national_part_pp"],
+            f"The same for every {school['phase']} school, set so that England as a whole improves as planned.",
+        ),
         ("Context part", e["context_part_pp"], context),
         ("Limits", e["limits_part_pp"], _limits(e["limits_part_pp"], parameters)),
     ]
     total = sum((words.rounded(value, 2) for _, value, _ in rows), start=words.rounded(0, 2))
     ask = words.rounded(e["ask_pp"], 2)
     last, end = 100 - y, e["minimum_attendance_pct"]
-    told = f"Last year {pct(last, 2)}; " + "; ".join(f"{name.lower()} {signed(value)}" for name, value, _ in rows) + f"; minimum {pct(end, 2)}."
+    told = (
+        f"Last year {pct(last, 2)}; "
+        + "; ".join(f"{name.lower()} {signed(value)}" for name, value, _ in rows)
+        + f"; minimum {pct(end, 2)}."
+    )
     return {
         "rows": [{"name": name, "value": signed(value), "why": why} for name, value, why in rows],
         "ask": signed(e["ask_pp"]),
@@ -207,7 +224,11 @@ def _limits(value: float, parameters: dict) -> str:
 def _chances(e: dict) -> dict:
     rows = [("If nothing really changes at the school", e["chance_unaided"]), ("If the improvement is real", e["chance_if_real"])]
     told = "; ".join(f"{name}: {words.chance(value)}" for name, value in rows) + "."
-    return {"unaided": words.chance(e["chance_unaided"]), "real": words.chance(e["chance_if_real"]), "chart": charts.chances("chances", rows, told)}
+    return {
+        "unaided": words.chance(e["chance_unaided"]),
+        "real": words.chance(e["chance_if_real"]),
+        "chart": charts.chances("chances", rows, told),
+    }
 
 
 def _ladder(school: dict, e: dict, release: str) -> dict:
@@ -294,7 +315,9 @@ def _persistent(inputs: PackInputs, school: dict) -> dict | None:
     if not known(school.get("persistent_pct")):
         return None
     area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
-    sentence = f"In {year_words(inputs.release)}, {pct(school['persistent_pct'], 1)} of pupils were persistently absent ({PERSISTENT_NOTE})."
+    sentence = (
+        f"In {year_words(inputs.release)}, {pct(school['persistent_pct'], 1)} of pupils were persistently absent ({PERSISTENT_NOTE})."
+    )
     if area is not None:
         sentence += f" Across {school['phase']} schools in {school['la_name']} it was {pct(area, 1)}."
     return {"sentence": sentence}

@@ -1,4 +1,4 @@
-"""The regional spreadsheet, after the government's guidance on accessible spreadsheets: one table a sheet, marked as a table, notes and dictionary."""
+"""The regional spreadsheet, after the government's guidance on accessibility: one marked table a sheet, a notes sheet, a dictionary."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ EXPECTATIONS = [
     "minimum_attendance_shown_pct", "chance_unaided", "chance_if_real", "la_attendance_pct", "peers_best_quartile_attendance_pct",
     "pre_pandemic_attendance_pct", "pupil_days",
 ]  # fmt: skip
+PEERS = ["urn", "school_name", "rank", "peer_urn", "peer_name", "peer_la", "km", "closeness", "named"]
 EXTRA_LABELS = {
     "pupil_days": "More pupil-days in school over the year",
     "peer_name": "Similar school",
@@ -41,17 +42,20 @@ EXTRA_LABELS = {
 }
 NOTES = [
     ("formula", "The formula is ours, not DfE’s. DfE has not published how it sets its own expectations."),
-    ("absence", "Absence is the share of possible sessions that pupils missed. Attendance is 100% less absence. Figures of absence by school are as published."),
+    ("absence", "Absence is the share of possible sessions that pupils missed, as published. Attendance is 100% less absence."),
     (
         "parts",
-        "Return to normal, national part, context part and limits add up to the improvement asked, in percentage points. Last year’s attendance and the "
-        "improvement asked add up to the minimum, which is then shown to one decimal place.",
+        "Return to normal, national part, context part and limits add up to the improvement asked, in percentage points. Last year’s "
+        "attendance and the improvement asked add up to the minimum, which is then shown to one decimal place.",
     ),
-    ("chance", "Chances lie between 0 and 1. They say how often the minimum would be met with no real change, and if the improvement is real."),
+    (
+        "chance",
+        "Chances lie between 0 and 1. They say how often the minimum would be met with no real change, and if the improvement is real.",
+    ),
     (
         "primary",
-        "For primary schools the intervals, the chances and the weight given to last year’s figure rest on weaker evidence: no consecutive years from before "
-        "the pandemic are published for them.",
+        "For primary schools the intervals, the chances and the weight given to last year’s figure rest on weaker evidence: there are no "
+        "consecutive years from before the pandemic to test them on.",
     ),
     ("cause", "Similar schools and typical attendance are patterns in the data. They do not show that one thing causes another."),
 ]
@@ -119,17 +123,32 @@ def _sheets(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict]) -> dict[
     assessed = worded[frame["ask_pp"].notna()]
     peers, scope = _peers(inputs)
     return {
-        "Schools": _table(inputs, worded, SCHOOLS, "schools", f"Schools of {place}, {year}$$absence$$"),
-        "Expectations": _table(inputs, assessed, EXPECTATIONS, "expectations", f"Minimum improvement of each school of {place}$$formula$$$$parts$$$$chance$$$$primary$$"),
-        "Similar schools": _table(
-            inputs, peers, ["urn", "school_name", "rank", "peer_urn", "peer_name", "peer_la", "km", "closeness", "named"], "peers", f"{scope} of {place}$$cause$$"
+        "Schools": _table(inputs, worded, SCHOOLS, "schools", f"Schools of {place}, {year}{refs('absence')}"),
+        "Expectations": _table(
+            inputs,
+            assessed,
+            EXPECTATIONS,
+            "expectations",
+            f"Minimum improvement of each school of {place}{refs('formula', 'parts', 'chance', 'primary')}",
         ),
+        "Similar schools": _table(inputs, peers, PEERS, "peers", f"{scope} of {place}{refs('cause')}"),
         "Local authorities": _table(inputs, pd.DataFrame(areas), list(AREAS), "areas", f"Local authorities of {place}, {year}", AREAS),
-        "Quality": _table(inputs, pd.DataFrame(gate.reconciliation(inputs)), list(GATE), "quality", "Our figures beside the published ones", GATE),
-        "Reasons": _table(inputs, pd.DataFrame(gate.statuses(inputs, frame)), list(REASONS), "reasons", "Schools with and without a minimum, and why", REASONS),
-        "Flags": _table(inputs, pd.DataFrame(gate.flags_of_region(inputs)), list(FLAGS), "flags", "Figures that a person should look at", FLAGS),
+        "Quality": _table(
+            inputs, pd.DataFrame(gate.reconciliation(inputs)), list(GATE), "quality", "Our figures beside the published ones", GATE
+        ),
+        "Reasons": _table(
+            inputs, pd.DataFrame(gate.statuses(inputs, frame)), list(REASONS), "reasons", "Schools with and without a minimum", REASONS
+        ),
+        "Flags": _table(
+            inputs, pd.DataFrame(gate.flags_of_region(inputs)), list(FLAGS), "flags", "Figures that a person should look at", FLAGS
+        ),
         "Dictionary": _table(inputs, _dictionary(), list(MEANINGS), "dictionary", "What each column means", MEANINGS),
     }
+
+
+def refs(*names: str) -> str:
+    """References to notes, as gptables wants them."""
+    return "".join(f"$${name}$$" for name in names)
 
 
 AREAS = {
@@ -149,7 +168,12 @@ MEANINGS = {"table": "Table", "name": "Name in the CSV files", "label": "Heading
 def _dictionary() -> pd.DataFrame:
     """The dictionary's rows of the tables in this workbook, once per name and table."""
     frame = dictionary.read_dictionary()
-    wanted = {"schools": SCHOOLS, "baseline": EXPECTATIONS, "expectations": EXPECTATIONS, "peers": ["peer_urn", "rank", "km", "closeness", "named"]}
+    wanted = {
+        "schools": SCHOOLS,
+        "baseline": EXPECTATIONS,
+        "expectations": EXPECTATIONS,
+        "peers": ["peer_urn", "rank", "km", "closeness", "named"],
+    }
     keep = [row.name in wanted.get(row.table, ()) for row in frame.itertuples(index=False)]
     return frame[keep].drop_duplicates("name").reset_index(drop=True)
 
@@ -164,7 +188,9 @@ def _peers(inputs: PackInputs) -> tuple[pd.DataFrame, str]:
 
 def peer_frame(inputs: PackInputs) -> pd.DataFrame:
     """peers.parquet with the names of both schools and the peer's LA."""
-    names = inputs.register[["urn", "school_name", "la_name"]].rename(columns={"urn": "peer_urn", "school_name": "peer_name", "la_name": "peer_la"})
+    names = inputs.register[["urn", "school_name", "la_name"]].rename(
+        columns={"urn": "peer_urn", "school_name": "peer_name", "la_name": "peer_la"}
+    )
     peers = inputs.peers.merge(inputs.schools[["urn", "school_name"]], on="urn", how="left", validate="m:1")
     return peers.merge(names, on="peer_urn", how="left", validate="m:1").sort_values(["urn", "rank"], ignore_index=True)
 
