@@ -87,8 +87,16 @@ def _ask(e: dict, baseline: dict, school: dict) -> dict:
     shown_ask = shown - (100 - school["absence_pct"])
     pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
     days = words.days(shown_ask)
+    exact = e["minimum_attendance_pct"]
+    if abs(shown - exact) < 0.005:
+        rounding = f"shown as {pct(shown, 1)}"
+    elif shown < exact:
+        rounding = f"rounded down in your favour to {pct(shown, 1)}"
+    else:
+        rounding = f"shown as {pct(shown, 1)} because rounding down would ask for less than the least"
     ask = {
         "minimum": pct(shown, 1),
+        "rounding": rounding,
         "shown_ask": points(shown_ask),
         "target_absence": pct(e["target_absence_pct"], 2),
         "typical": pct(100 - baseline["context_expected_pct"], 1),
@@ -167,6 +175,8 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
     y, b, c = school["absence_pct"], baseline["baseline_pct"], baseline["context_expected_pct"]
     own_weight = (b - c) / (y - c) if abs(y - c) > 0.05 else None
     back = f"{number(y, as_published_decimals(y))} − {number(b, 2)}: last year’s absence less the absence we expect next year if nothing changes."
+    if y - b <= -0.005:
+        back += " Last year was better than usual for a school like yours, so some slipping back is expected."
     if own_weight is not None and 0 < own_weight < 1:
         back += (
             f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here ({number(c, 2)}) to last year’s figure."
@@ -187,7 +197,7 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
             f"The same for every {school['phase']} school, set so that England as a whole improves as planned.",
         ),
         ("Context part", e["context_part_pp"], context),
-        ("Limits", e["limits_part_pp"], _limits(e["limits_part_pp"], parameters)),
+        ("Limits", e["limits_part_pp"], _limits(e, parameters)),
     ]
     total = sum((words.rounded(value, 2) for _, value, _ in rows), start=words.rounded(0, 2))
     ask = words.rounded(e["ask_pp"], 2)
@@ -211,14 +221,25 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
     }
 
 
-def _limits(value: float, parameters: dict) -> str:
-    low, high = parameters.get("min_ask_pp"), parameters.get("max_ask_pp")
-    rule = f" Every ask lies between {number(low, 1)} and {number(high, 1)} points." if low is not None and high is not None else ""
-    if abs(value) < 0.005:
-        return "No limit changed the number." + rule
-    if value > 0:
-        return "A lower limit raised the number." + rule
-    return "An upper limit lowered the number." + rule
+def _limits(e: dict, parameters: dict) -> str:
+    """Which limit changed the number, in the order in which they are applied, so that the sum can be redone."""
+    if abs(e["limits_part_pp"]) < 0.005:
+        return "No limit changed the number."
+    floor, cap, least, most = (parameters.get(name) for name in ("floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp"))
+    if None in (floor, cap, least, most):
+        return "A lower limit raised the number." if e["limits_part_pp"] > 0 else "An upper limit lowered the number."
+    improvement = e["national_part_pp"] + e["context_part_pp"]
+    told = []
+    if improvement < floor:
+        told.append(f"The national and context parts together may not be less than {number(floor, 1)}, so they count as {number(floor, 1)}.")
+    elif improvement > cap:
+        told.append(f"The national and context parts together may not be more than {number(cap, 1)}, so they count as {number(cap, 1)}.")
+    whole = e["return_to_normal_pp"] + min(max(improvement, floor), cap)
+    if whole < least:
+        told.append(f"No school is asked for less than {number(least, 1)} in all.")
+    elif whole > most:
+        told.append(f"No school is asked for more than {number(most, 1)} in all.")
+    return " ".join(told) or "A limit changed the number."
 
 
 def _chances(e: dict) -> dict:
