@@ -55,8 +55,8 @@ def read_area_rates(table: Table) -> dict[str, pd.DataFrame]:
             "area_code": table.la_codes("la number"),
             "area_name": area_name,
             "region_name": [region_name[pair] for pair in pairs],
-            "phase": indicator.str.split(" ").str[0],
-            "measure": indicator.str.split(" ").str[1],
+            "phase": indicator.str.replace(r" .*", "", regex=True),
+            "measure": indicator.str.replace(r".* ", "", regex=True),
             "rate_pct": table.numbers("values", 0, 100),
         }
     )

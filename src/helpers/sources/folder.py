@@ -234,6 +234,8 @@ def _assemble(parts: dict[str, list], reports: list[FileReport]) -> Readings:
 
 def _overlaps(frame: pd.DataFrame, key: list[str]) -> list[Fault]:
     """A hard fault for each file that repeats rows which another file has given already."""
+    if frame["file"].nunique() < 2:
+        return []
     first = frame.drop_duplicates(key)
     again = frame[frame.duplicated(key)].merge(first[[*key, "file"]], on=key, how="left", suffixes=("", "_first"), validate="m:1")
     pairs = again[again["file"] != again["file_first"]].groupby(["file", "file_first"]).agg(rows=("year", "size"), year=("year", "first"))
