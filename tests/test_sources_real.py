@@ -59,7 +59,8 @@ def test_every_published_school_rate_is_read_unchanged(real, open_data):
     for year, folder in YEARS:
         with (open_data / "performance-tables" / folder / "england_abs.csv").open(encoding="utf-8-sig", newline="") as stream:
             published = {int(row["URN"]): float(row["PERCTOT"]) for row in csv.DictReader(stream) if row["URN"]}
-        ours = real.absence.query("publication == 'performance_tables' and year == @year").set_index("urn")["absence_pct"]
+        absence = real.absence[real.absence["publication"].eq("performance_tables") & real.absence["year"].eq(year)]
+        ours = absence.set_index("urn")["absence_pct"]
         assert ours.to_dict() == published
 
 
