@@ -60,7 +60,9 @@ def build_panel(readings, links: pd.DataFrame, release: str | None = None) -> pd
     kinds = dict(zip(zip(before["urn"], before["predecessor_urn"], strict=True), before["kind"], strict=True))
     left = before.groupby("predecessor_urn")["link_date"].max()
     figures = one_figure_each(readings.absence)
-    both = pd.concat([f[["urn", "year", "roll", "phase"]] for f in (readings.census, readings.census_detail)]).drop_duplicates(["urn", "year"])
+    both = pd.concat([f[["urn", "year", "roll", "phase"]] for f in (readings.census, readings.census_detail)]).drop_duplicates(
+        ["urn", "year"]
+    )
     rolls = {year: rows.set_index("urn")["roll"] for year, rows in both.groupby("year")}
     census = {year: set(roll.index) for year, roll in rolls.items()}
     nursery = set(both.loc[both["phase"] == "nursery", "urn"])
@@ -123,7 +125,9 @@ def _nearest_roll(year: str, rolls: dict[str, pd.Series]) -> pd.Series:
 def _figures_of(groups: list[tuple[int, tuple, str]], rows: pd.DataFrame, roll: pd.Series, nursery: set) -> pd.DataFrame:
     """Figures of one year for groups of schools. Single schools keep the published figure; several are averaged by roll, or coded incomplete."""
     groups = [(u, tuple(m for m in members if m not in nursery) or members, kind) for u, members, kind in groups]
-    groups = [(u, members, "own" if members == (u,) else SAME if kind == MERGED and len(members) == 1 else kind) for u, members, kind in groups]
+    groups = [
+        (u, members, "own" if members == (u,) else SAME if kind == MERGED and len(members) == 1 else kind) for u, members, kind in groups
+    ]
     one = [(u, m[0], kind) for u, m, kind in groups if len(m) == 1 and m[0] in rows.index]
     single = pd.DataFrame(one, columns=["urn", "published_urn", "link_kind"])
     single = single.merge(rows, left_on="published_urn", right_index=True, how="left", validate="many_to_one")

@@ -12,9 +12,10 @@ from helpers.rates import GEOGRAPHIES, MEASURES, PHASES, roll_up, sessions_of
 
 CHECK_FILE = "Compare the file with the publisher's page, download it again, and read the rows of the place named."
 
-# Tolerance of a cell = base_pp + per_spread x spread_pp of the cell (see `rates.roll_up`) + per_school / (n_schools + 1); where `look_pp` is
-# given, a smaller difference already earns a flag. `measured_pp`: largest absolute difference on the published data (2018/19 for roll, 2022/23
-# for pupils_r_to_11); sessions are exact but for rounding and were not measured on published data, which give none.
+# Tolerance of a cell = base_pp + per_spread x spread_pp of the cell (see `rates.roll_up`) + per_school / (n_schools + 1) + hidden_share x ours_pct (for
+# schools whose rate is suppressed because it is low). Where `look_pp` is given, a smaller difference already earns a flag.
+# `measured_pp`: largest absolute difference on the published data, 2018/19 for roll and 2022/23 for pupils_r_to_11. Sessions are exact but for
+# rounding; no published file of all schools gives them.
 _BIAS = "pupils stand in for sessions; England and regions average over many schools"
 _MIX = "pupils stand in for sessions, so an area's error grows with the spread of its schools"
 _UNSEEN = "few schools per area, many pupils who stay for a term; one school outside the file weighs 1 / (schools + 1)"
@@ -101,6 +102,7 @@ def reconcile(readings, register: pd.DataFrame, year: str) -> pd.DataFrame:
     out["region_name"] = out["area_code"].map(names["region_name"]).where(is_la, out["area_code"])
     out = out.merge(TOLERANCES[[*_KEYS, "base_pp", "per_spread", "per_school", "look_pp"]], on=_KEYS, how="left", validate="many_to_one")
     out["tolerance_pp"] = out["base_pp"] + out["per_spread"] * out["spread_pp"] + out["per_school"] / (out["n_schools"] + 1)
+    out["tolerance_pp"] += out["hidden_share"] * out["ours_pct"]
     out["difference_pp"] = out["ours_pct"] - out["published_pct"]
     size = out["difference_pp"].abs()
     rules = [out["n_schools"] == 0, out["published_pct"].isna(), size > out["tolerance_pp"], size > out["look_pp"]]

@@ -127,7 +127,7 @@ def _implausible(urn: int, r: pd.Series, year: str) -> Finding:
     words = f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {in_words(year)}"
     if pd.notna(r["before_pct"]):
         factor = np.exp(abs(r["change"]))
-        words += f" and {r['before_pct']:.1f} % in {in_words(r['before_year'])}: one is {factor:.1f} times the other: no school was ever seen to do so"
+        words += f" and {r['before_pct']:.1f} % in {in_words(r['before_year'])}: one is {factor:.1f} times the other: no school was seen to do so"
     else:
         words += " is far above any school of its phase and size"
     return hard("implausible_rate", words, **_place(urn, r, year))

@@ -94,7 +94,17 @@ def _fill_uncounted(out: pd.DataFrame, readings, absence: pd.DataFrame) -> None:
     was = out.loc[rows, "became_urn"]
     gias, points = readings.establishments.drop_duplicates("urn").set_index("urn"), readings.points.drop_duplicates("urn").set_index("urn")
     elsewhere = readings.census_detail.sort_values("year").drop_duplicates("urn", keep="last").set_index("urn")
-    for column in ("la_code", "phase", "school_name", "school_type", "postcode", "trust_name", "sex_of_school", "denomination", "admissions_policy"):
+    for column in (
+        "la_code",
+        "phase",
+        "school_name",
+        "school_type",
+        "postcode",
+        "trust_name",
+        "sex_of_school",
+        "denomination",
+        "admissions_policy",
+    ):
         filled = out.loc[rows, column]
         sources = [absence, gias, points] if column in ("la_code", "school_name") else [gias]
         for source in sources:
@@ -103,7 +113,9 @@ def _fill_uncounted(out: pd.DataFrame, readings, absence: pd.DataFrame) -> None:
         known = was.dropna().astype("int64")
         filled = filled.fillna(known.map(out[column]).reindex(filled.index))
         out.loc[rows, column] = filled
-    out["school_name"] = out["school_name"].fillna(elsewhere["school_name"].reindex(out.index)).fillna(points["school_name"].reindex(out.index))
+    out["school_name"] = (
+        out["school_name"].fillna(elsewhere["school_name"].reindex(out.index)).fillna(points["school_name"].reindex(out.index))
+    )
     out["school_name"] = out["school_name"].fillna(gias["school_name"].reindex(out.index))
     out["school_name"] = out["school_name"].fillna(pd.Series([f"School {u} (no name in the files)" for u in out.index], index=out.index))
     out["phase_guessed"] = out["phase"].isna()
@@ -136,7 +148,11 @@ def _place(out: pd.DataFrame, readings) -> None:
     that holds the school's point.
     """
     dep = readings.deprivation.drop_duplicates("urn").set_index("urn")
-    sources = [readings.points.drop_duplicates("urn").set_index("urn"), dep, readings.establishments.drop_duplicates("urn").set_index("urn")]
+    sources = [
+        readings.points.drop_duplicates("urn").set_index("urn"),
+        dep,
+        readings.establishments.drop_duplicates("urn").set_index("urn"),
+    ]
     out["easting"], out["northing"] = np.nan, np.nan
     for source in sources:
         found = source[["easting", "northing"]].reindex(out.index)
@@ -148,7 +164,9 @@ def _place(out: pd.DataFrame, readings) -> None:
     placed = set(out.index[out["easting"].notna()]) | set(dep.index[dep["idaci_rank"].notna()])
     newer = neighbours(readings.links)[1] if len(readings.links) else {}
     heirs = {u: found for u in out.index[out[ranks].isna().all(axis=1)] if u in newer and len(found := nearest(u, newer, placed)) == 1}
-    on_site = dep.reindex([found[0] for found in heirs.values()])[["easting", "northing", "lsoa11_code", *ranks]].set_axis(list(heirs), axis=0)
+    on_site = dep.reindex([found[0] for found in heirs.values()])[["easting", "northing", "lsoa11_code", *ranks]].set_axis(
+        list(heirs), axis=0
+    )
     for column in on_site:
         out[column] = out[column].fillna(on_site[column].reindex(out.index))
     need = out[ranks].isna().all(axis=1) & out["easting"].notna()
@@ -156,7 +174,9 @@ def _place(out: pd.DataFrame, readings) -> None:
         points = gpd.GeoDataFrame(
             {"urn": out.index[need]}, geometry=gpd.points_from_xy(out.loc[need, "easting"], out.loc[need, "northing"]), crs="EPSG:27700"
         )
-        inside = points.sjoin(readings.lsoa_boundaries[["lsoa11_code", "geometry"]], predicate="within").drop_duplicates("urn").set_index("urn")
+        inside = (
+            points.sjoin(readings.lsoa_boundaries[["lsoa11_code", "geometry"]], predicate="within").drop_duplicates("urn").set_index("urn")
+        )
         by_lsoa = readings.deprivation_lsoa.drop_duplicates("lsoa11_code").set_index("lsoa11_code")
         out.loc[inside.index, "lsoa11_code"] = inside["lsoa11_code"]
         for rank in ranks:
@@ -179,7 +199,11 @@ def _status(out: pd.DataFrame, links: pd.DataFrame, release: str) -> tuple[pd.Se
     opened_late = (out["open_date"] > year_start(release)) & ~out.index.isin(has_past)
     covered = [c for c in ESSENTIAL if out.loc[out["in_census"], c].notna().any()]
     missing = out[covered].isna()
-    lacking = missing.apply(lambda row: ", ".join(c for c in covered if row[c]), axis=1) if missing.any().any() else pd.Series("", index=out.index)
+    lacking = (
+        missing.apply(lambda row: ", ".join(c for c in covered if row[c]), axis=1)
+        if missing.any().any()
+        else pd.Series("", index=out.index)
+    )
     none = out["absence_pct"].isna()
     rules = [
         ("alternative_provision", out["phase"] == "ap", "Alternative provision: absence by school is not published."),
@@ -192,14 +216,18 @@ def _status(out: pd.DataFrame, links: pd.DataFrame, release: str) -> tuple[pd.Se
         ("incomplete_data", missing.any(axis=1), "Something the model cannot do without is missing: "),
     ]
     status = np.select([mask.to_numpy() for _, mask, _ in rules], [name for name, _, _ in rules], default="assessed")
-    note = pd.Series(np.select([mask.to_numpy() for _, mask, _ in rules], [words for _, _, words in rules], default=""), index=out.index, dtype="str")
+    note = pd.Series(
+        np.select([mask.to_numpy() for _, mask, _ in rules], [words for _, _, words in rules], default=""), index=out.index, dtype="str"
+    )
     status = pd.Series(status, index=out.index, dtype="str")
     note = note.mask(status == "incomplete_data", note + lacking + ".")
     older_only = (status == "no_published_absence") & (out["block"] == "sixteen_plus")
     note = note.mask(older_only, note + " It has sixth-form pupils only, whom the published figures do not cover.")
     other = out["became_urn"].astype("str")
     changed = out["became_urn"].notna()
-    note = note.mask(changed & ~out["in_census"], note + " It was " + other + " until it changed its number: both carry a part-year figure.")
+    note = note.mask(
+        changed & ~out["in_census"], note + " It was " + other + " until it changed its number: both carry a part-year figure."
+    )
     note = note.mask(changed & out["in_census"], note + " It became " + other + " during the year: both numbers carry a part-year figure.")
     note = note.mask(out["phase_guessed"], note + " No file gives its phase: it is guessed from the rate.")
     return status, note.str.strip()
