@@ -166,9 +166,11 @@ def context_rows(frame: pd.DataFrame) -> list[dict]:
             rows.append(row("log_absence_sd", phase, year, round(y.std(), 3), "log %", "built_from", ABSENCE, "unweighted, roll of 30 or more"))
             pair = group[[f"absence_pct{tag}", f"persistent_pct{tag}", "roll"]].dropna()
             shares = logit(pair[f"persistent_pct{tag}"], pair["roll"])
-            slope, intercept = np.polyfit(np.log(pair[f"absence_pct{tag}"]), shares, 1)
-            left = shares - intercept - slope * np.log(pair[f"absence_pct{tag}"])
+            level = np.log(pair[f"absence_pct{tag}"]) - np.log(pair[f"absence_pct{tag}"]).mean()
+            bend, slope, _ = fit = np.polyfit(level, shares, 2)
+            left = shares - np.polyval(fit, level)
             rows.append(row("persistent_slope", phase, year, round(slope, 3), "logit per log %", "built_from", ABSENCE))
+            rows.append(row("persistent_curvature", phase, year, round(bend, 3), "logit per squared log %", "built_from", ABSENCE))
             rows.append(row("persistent_residual_sd", phase, year, round(left.std(), 3), "logit", "built_from", ABSENCE))
     return rows
 

@@ -27,8 +27,10 @@ class Recipe:
 
     context_sd: float  # 2022/23
     context_before: float  # factor on the context part before the pandemic
+    context_local: float  # share of an authority's mean context that does not show: within authorities circumstances count for more
     region_sd: float
     authority_sd: float
+    authority_memory: float  # correlation of the authority effect from one year to the next
     school_sd: float
     memory: float  # correlation of the school effect from one year to the next
     school_slope: float  # on log roll
@@ -38,9 +40,9 @@ class Recipe:
 
 
 RECIPES = {
-    "primary": Recipe(0.176, 0.80, 0.018, 0.040, 0.165, 0.86, -0.16, 0.050, -0.45, 240.0),
-    "secondary": Recipe(0.222, 0.70, 0.032, 0.044, 0.162, 0.83, -0.20, 0.025, -0.40, 1000.0),
-    "special": Recipe(0.300, 0.90, 0.020, 0.030, 0.270, 0.93, -0.25, 0.085, -0.50, 130.0),
+    "primary": Recipe(0.184, 0.86, 0.36, 0.010, 0.037, 0.60, 0.158, 0.86, -0.27, 0.055, -0.50, 240.0),
+    "secondary": Recipe(0.223, 0.80, 0.40, 0.026, 0.050, 0.95, 0.155, 0.81, -0.24, 0.030, -0.50, 1000.0),
+    "special": Recipe(0.300, 0.90, 0.00, 0.020, 0.030, 0.90, 0.270, 0.93, -0.25, 0.085, -0.50, 130.0),
 }
 FSM_SLOPE = 0.004  # on the log spread, per percentage point of FSM6
 
@@ -83,6 +85,7 @@ def context(moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, ear
         features = ((features - features.mean()) / scale).clip(-3.5, 3.5)
         features["fsm6_squared"], features["eal_squared"] = features["fsm6"] ** 2, features["eal"] ** 2
         effect = sum(moments.get(f"context_effect:{k}", phase, "2023") * v for k, v in features.items())
+        effect = effect - recipe.context_local * effect.groupby(register.loc[mine, "la"]).transform("mean")
         effect = (effect - effect.mean()) / effect.std() * recipe.context_sd
         out[mine] = effect * (recipe.context_before if year < 2020 else 1.0)
     return out
@@ -91,21 +94,25 @@ def context(moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, ear
 def _paths(rng: np.random.Generator, register: pd.DataFrame, now: pd.DataFrame) -> dict[int, np.ndarray]:
     """Everything but context: region, authority, school effect and noise on the log scale, by year."""
     years = range(2016, 2026)
-    region, authority = rng.standard_normal(9), rng.standard_normal(36)
-    shocks = rng.standard_t(9, (len(years), len(register))) / np.sqrt(9 / 7)
-    noise = rng.standard_t(9, (len(years), len(register))) / np.sqrt(9 / 7)
+    region, authority = rng.standard_normal(9), rng.standard_normal((len(years), 36))
+    shocks = rng.standard_t(7, (len(years), len(register))) / np.sqrt(7 / 5)
+    noise = rng.standard_t(7, (len(years), len(register))) / np.sqrt(7 / 5)
     parent = register["parent"].to_numpy()
     shocks[:, parent >= 0] = shocks[:, parent[parent >= 0]]
     la = register["la"].to_numpy()
     fsm6_pct = 100 * now["fsm6"] / np.maximum(now["r_to_11"], 1)
-    fixed, spread, memory, rough = (np.zeros(len(register)) for _ in range(4))
+    spread, memory, rough = (np.zeros(len(register)) for _ in range(3))
+    area = np.zeros((len(years), len(register)))
     for phase, recipe in RECIPES.items():
         mine = (register["phase"] == phase).to_numpy()
         size = np.log(now["roll"].to_numpy() / recipe.roll0)
         wide = np.exp(FSM_SLOPE * (fsm6_pct - 25.0).clip(-25, 40))
         regional = (region - region.mean()) / region.std() * recipe.region_sd
-        local = (authority - authority.mean()) / authority.std() * recipe.authority_sd
-        fixed[mine] = (regional[la // 4] + local[la])[mine]
+        local = authority[0]
+        for k in range(len(years)):
+            if k:
+                local = recipe.authority_memory * local + np.sqrt(1 - recipe.authority_memory**2) * authority[k]
+            area[k, mine] = (regional[la // 4] + recipe.authority_sd * local[la])[mine]
         spread[mine] = (recipe.school_sd * np.exp(recipe.school_slope * size) * wide)[mine]
         rough[mine] = (recipe.noise_sd * np.exp(recipe.noise_slope * size) * wide)[mine]
         memory[mine] = recipe.memory
@@ -113,7 +120,7 @@ def _paths(rng: np.random.Generator, register: pd.DataFrame, now: pd.DataFrame) 
     for k, year in enumerate(years):
         if k:
             effect = memory * effect + np.sqrt(1 - memory**2) * spread * shocks[k]
-        out[year] = fixed + effect + np.clip(noise[k], -4, 4) * rough
+        out[year] = area[k] + effect + np.clip(noise[k], -4, 4) * rough
     return out
 
 
@@ -162,8 +169,8 @@ def _year(moments, register, year, open_now, logs, pupils, enrolments, fsm, nois
         missed = np.rint(np.round(rate / 100 * possible, 6))
         share = _unauthorised_share(moments, phase, year, rate, possible, fsm[mine], noise["unauthorised"][mine])
         unauthorised = np.rint(np.round(share * missed, 6))
-        size = np.sqrt(np.clip(300.0 / roll[mine], 0.4, 4.0)) if phase == "primary" else np.ones(len(mine))
-        persistent = _tail(moments, "persistent", phase, year, rate, enrolments[mine], noise["persistent"][mine] * size)
+        size = 0.76 * np.sqrt(np.clip(300.0 / roll[mine], 0.4, 4.0)) if phase == "primary" else np.ones(len(mine))
+        persistent = _tail(moments, "persistent", phase, year, rate, enrolments[mine], noise["persistent"][mine] * size + 0.20 * fsm[mine])
         severe = _tail(moments, "severe", phase, year, rate, enrolments[mine], noise["severe"][mine])
         # A pupil who misses a tenth (half) misses at least that share; the others miss less than a tenth (half).
         pupil = enrolments[mine]
@@ -189,9 +196,9 @@ def _tail(moments, name: str, phase: str, year: int, rate: np.ndarray, pupils: n
     """
     if name == "persistent":
         slopes = [moments.get("persistent_slope", phase, y) for y in ANCHORS]
-        spread = moments.get("persistent_residual_sd", phase, 2023)
+        spread, bend = moments.get("persistent_residual_sd", phase, 2023), moments.get("persistent_curvature", phase, 2023)
     else:
-        slopes, spread = [moments.get("severe_slope", phase, 2023)] * 2, 0.35
+        slopes, spread, bend = [moments.get("severe_slope", phase, 2023)] * 2, 0.35, 0.0
     level = [np.log(moments.get("absence_pct", phase, y)) for y in ANCHORS]
     here = np.log(moments.get("absence_pct", phase, year))
     part = float(np.clip((here - level[0]) / (level[1] - level[0]), -0.3, 1.3))
@@ -200,7 +207,8 @@ def _tail(moments, name: str, phase: str, year: int, rate: np.ndarray, pupils: n
     slope = slopes[0] + part * (slopes[1] - slopes[0])
     centre = [np.log(p / (100 - p)) for p in (moments.get(f"{name}_pct", phase, y) for y in ANCHORS)]
     middle = centre[0] + part * (centre[1] - centre[0])
-    score = slope * (np.log(rate) - here) + spread * noise
+    distance = np.clip(np.log(rate) - here, -1.2, 1.2)
+    score = slope * distance + bend * distance**2 + spread * noise
     target = 100 / (1 + np.exp(-middle))
     shift = _solve(target, pupils.astype(float), lambda s: 100 / (1 + np.exp(-np.clip(score + s, -30, 30))), -15.0, 8.0)
     return np.rint(np.round(pupils / (1 + np.exp(-np.clip(score + shift, -30, 30))), 6))
