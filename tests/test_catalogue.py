@@ -117,10 +117,12 @@ def test_the_listed_edition_and_unlisted_files_say_nothing(tmp_path):
 
 
 def test_the_invented_country_is_not_compared_with_real_editions(tmp_path, monkeypatch):
-    write(tmp_path / "gias" / "points.csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"]])
-    assert verify(tmp_path, listing(edition())) != []
-    monkeypatch.setattr("helpers.catalogue.SAMPLE", tmp_path)
-    assert verify(tmp_path, listing(edition())) == []
+    sample, copy = tmp_path / "sample", tmp_path / "copy"
+    for folder in (sample, copy):
+        write(folder / "gias" / "points.csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"]])
+    assert verify(copy, listing(edition())) != []
+    monkeypatch.setattr("helpers.catalogue.SAMPLE", sample)
+    assert verify(sample, listing(edition())) == verify(copy, listing(edition())) == []
 
 
 # Fetching

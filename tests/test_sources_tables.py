@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 
 import pytest
 from hypothesis import given, settings
@@ -84,6 +85,21 @@ def test_a_performance_table_cut_anywhere_is_never_read_as_whole(tmp_path_factor
     cut = data.draw(st.integers(min_value=len("LA,ESTAB,URN,PERCTOT,PPERSABS10\n"), max_value=last_value - 1))
     (folder / "2022-2023.csv").write_text(text[:cut])
     assert "truncated" in codes(read_folder(folder))
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_no_damage_to_a_file_escapes_as_an_error_of_ours(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("damaged")
+    whole = csv_text(POINTS_HEADER, [[str(100000 + n), f"School {n}", str(n), str(n)] for n in range(8)]).encode()
+    content = bytearray(gzip.compress(whole) if data.draw(st.booleans()) else whole)
+    for _ in range(data.draw(st.integers(min_value=1, max_value=4))):
+        at = data.draw(st.integers(min_value=0, max_value=len(content)))
+        content[at : at + data.draw(st.integers(min_value=0, max_value=9))] = data.draw(st.binary(max_size=4))
+    (folder / "points.csv").write_bytes(bytes(content))
+    readings = read_folder(folder)
+    assert len(readings.points) <= 8 and len(readings.files) == 1
+    assert all(str(fault) for fault in readings.faults)
 
 
 def test_gzip_and_plain_give_the_same(tmp_path):
@@ -186,5 +202,8 @@ def test_a_shifted_column_gives_a_few_faults_and_a_count(tmp_path):
 def test_what_cannot_be_a_table_is_told_apart(tmp_path):
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7\n\x00\x01")
     (tmp_path / "b.zip").write_bytes(b"PK\x03\x04nonsense")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("england_abs.csv", "LA")
     assert examine(tmp_path / "a.pdf").reason == "not a table: a binary file"
     assert [fault.code for fault in examine(tmp_path / "b.zip").faults] == ["truncated"]
+    assert examine(tmp_path / "c.zip").reason == "an archive: unpack it first"

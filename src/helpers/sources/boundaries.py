@@ -14,7 +14,6 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 
@@ -25,7 +24,8 @@ from .readings import FileReport
 from .tables import DOWNLOAD_AGAIN
 
 GRID = "EPSG:27700"
-DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowInvalid, json.JSONDecodeError)
+# ValueError covers broken JSON, broken UTF-8 and what Arrow finds invalid.
+DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError, pyogrio.errors.GeometryError, ValueError)
 _LA = re.compile(r"(?:ctyua|utla)[0-9]{2}_?(cd|code|nm|name)$", re.IGNORECASE)
 _LSOA = re.compile(r"lsoa11_?(cd|code|nm|name)$", re.IGNORECASE)
 _PATTERNS = {"la_boundaries": _LA, "lsoa_boundaries": _LSOA}

@@ -5,17 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import openpyxl
-
 from helpers.faults import DataRefused, Fault
 
-from . import area_rates, attendance, boundaries, deprivation, ees_absence, gias, hubs, performance_tables, spc_census
+from . import area_rates, attendance, boundaries, deprivation, ees_absence, gias, hubs, performance_tables, spc_census, workbooks
 from .formats import Format, changed_layout, choose, nearest
 from .tables import DOWNLOAD_AGAIN, GZIP, UTF16, decode
 
@@ -126,29 +122,19 @@ def _by_header(header: list[str], kind: str, file: str, sheet: str = "") -> Reco
 
 def _workbook(path: Path, file: str) -> Recognised:
     try:
-        with zipfile.ZipFile(path) as archive:
-            if "xl/workbook.xml" not in archive.namelist():
+        with workbooks.refusing_damage(file):
+            if not workbooks.is_workbook(path):
                 return Recognised(reason="an archive: unpack it first")
-    except zipfile.BadZipFile:
-        return _damaged("the workbook or archive breaks off or is damaged", file)
+            sheets = workbooks.headers(path)
+    except DataRefused as refused:
+        return Recognised(reason="a damaged workbook or archive", faults=refused.faults)
     found = Recognised(reason="a workbook without a table that is known")
-    for sheet, header in sheet_headers(path):
+    for sheet, header in sheets:
         one = _by_header(header, "sheet", file, sheet)
         if one.name:
             return one
         found = one if one.faults and not found.faults else found
     return found
-
-
-def sheet_headers(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """(sheet, first row as text) of each sheet of a workbook."""
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
-        for sheet in book.worksheets:
-            row = next(sheet.iter_rows(max_row=1, values_only=True), ())
-            yield sheet.title, ["" if cell is None else str(cell) for cell in row]
-    finally:
-        book.close()
 
 
 def _map(path: Path, kind: str, file: str) -> Recognised:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import geopandas as gpd
-import openpyxl
 import pandas as pd
 
 from helpers.faults import DataRefused, Fault
 
-from . import boundaries
+from . import boundaries, workbooks
 from .detect import Recognised, examine
 from .readings import FILE_COLUMNS, FRAMES, GEOGRAPHIES, FileReport, Readings, conform
 from .tables import Table, build_table, decode, read_table, unpack
@@ -136,14 +135,10 @@ def _table(path: Path, recognised: Recognised, report: FileReport) -> Table:
     columns = recognised.format.columns
     if recognised.kind == "text":
         return read_table(decode(unpack(path.read_bytes(), report.file), report.file), columns, report)
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
-        rows = book[recognised.sheet].iter_rows(values_only=True)
-        header = ["" if cell is None else str(cell) for cell in next(rows)]
-        text = ((line, ["" if cell is None else str(cell) for cell in row]) for line, row in enumerate(rows, start=2))
-        return build_table(header, (row for row in text if any(row[1])), columns, report)
-    finally:
-        book.close()
+    with workbooks.refusing_damage(report.file):
+        rows = workbooks.rows(path, recognised.sheet)
+        _, header = next(rows)
+        return build_table(header, rows, columns, report)
 
 
 def _refuse_duplicates(name: str, frame: pd.DataFrame, report: FileReport) -> None:
