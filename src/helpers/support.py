@@ -1,0 +1,193 @@
+"""From verdicts to offers: who is on the referral list and why, what people recorded, and who is offered a place at which hub.
+
+Nothing here decides. The list carries reasons in words and empty columns for a person's decision; places are a proposal. A school is listed
+only on two years' verdicts, each measured from that year's own starting point: one year's miss is mostly luck, and even two are weak evidence
+about one school (with no policy at all about as many schools would be listed). Distances are straight lines on the National Grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.stats import norm
+
+VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
+DECISION_COLUMNS = ("decision", "decided_by", "date", "reason")
+LEFT_OUT = {
+    "no_verdict": "has no verdict for the last year, so it is not routed",
+    "too_early": "it is too early to say, in one of the two years",
+    "one_year_only": "has a verdict for one year only; two are needed",
+    "circumstances_changed": "its circumstances changed, so its target is open again",
+    "special_range_only": "is a special school: it has a range, never a point to miss",
+    "not_in_register": "is not in this release's register of schools",
+}
+
+
+class Rules(BaseModel):
+    """Thresholds and limits of routing and hub places. `z` counts a school's usual yearly error; the capacities are those announced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    light_z: float = Field(0.5, description="two years running above this, re-based: light-touch support (about 5,100 schools)")
+    intensive_z: float = Field(1.5, description="two years running above this, re-based: intensive support (about 500 schools)")
+    talk_z: float = Field(1.25, description="above this from the first starting point: a talk, no place")
+    intensive_places: int = Field(6, ge=0, description="intensive places at a hub")
+    light_places: int = Field(56, ge=0, description="light-touch places at a hub")
+    travel_limit_km: float = Field(40.0, gt=0, description="no place further away than this")
+    road_factor: float = Field(1.0, ge=1, description="km counted for a km of straight line")
+    other_region_km: float = Field(20.0, ge=0, description="a hub in another region counts as this much further away")
+    own_trust: Literal["flag", "forbid"] = Field("flag", description="a hub of the school's own trust: allowed and flagged, or not allowed")
+    own_trust_km: float = Field(20.0, ge=0, description="a hub of the school's own trust counts as this much further away")
+    tie_pupils: float = Field(0.5, gt=0, description="needs in the same step of this many pupils tie; rates are published to 0.1 pp")
+    seed: int = Field(2025, ge=0, description="seed of the lottery")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Rules:
+        if self.light_z > self.intensive_z:
+            raise ValueError(f"light_z {self.light_z} is above intensive_z {self.intensive_z}")
+        return self
+
+    def shown(self) -> pd.DataFrame:
+        """The rules as a table: rule, value, meaning."""
+        rows = [(name, str(getattr(self, name)), field.description) for name, field in type(self).model_fields.items()]
+        return pd.DataFrame(rows, columns=["rule", "value", "meaning"])
+
+
+@dataclass(frozen=True)
+class Routed:
+    """`referrals` (one row per school listed, greatest need first), `left_out` (urn, code, words), `counts` (answer, schools; every school of the
+    register and every other school with a verdict is counted once)."""
+
+    referrals: pd.DataFrame
+    left_out: pd.DataFrame
+    counts: pd.DataFrame
+
+
+def year_before(year: str) -> str:
+    """`2018-19` -> `2017-18`."""
+    start = int(year[:4]) - 1
+    return f"{start}-{(start + 1) % 100:02d}"
+
+
+def _checked(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts with `fixed_z` and `reopened` filled in where the frame has none. Raises ValueError for anything that cannot be meant."""
+    lacking = {"urn", "year", "z", "verdict", "shortfall_pp"} - set(verdicts)
+    if lacking:
+        raise ValueError(f"verdicts lack the columns {sorted(lacking)}")
+    unknown = set(verdicts["verdict"].dropna()) - set(VERDICTS)
+    if unknown:
+        raise ValueError(f"there is no verdict {sorted(unknown)}; verdicts: {', '.join(VERDICTS)}")
+    twice = verdicts[verdicts.duplicated(["urn", "year"])]
+    if len(twice):
+        raise ValueError(f"school {twice['urn'].iloc[0]} has two verdicts for {twice['year'].iloc[0]}")
+    out = verdicts.reindex(columns=["urn", "year", "z", "verdict", "shortfall_pp", "fixed_z", "reopened"])
+    out["reopened"] = out["reopened"].eq(True)
+    return out.astype({"z": "float64", "shortfall_pp": "float64", "fixed_z": "float64"})
+
+
+def two_years(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The last year of `verdicts` and the one before side by side: urn, year, and verdict, z, shortfall_pp, fixed_z, reopened, each also with
+    `_before`. Every school with any verdict has a row."""
+    given = _checked(verdicts)
+    last = given["year"].max() if len(given) else ""
+    then = given[given["year"] == (year_before(last) if last else "")].drop(columns="year")
+    both = pd.DataFrame({"urn": given["urn"].unique()})
+    both = both.merge(given[given["year"] == last], on="urn", how="left", validate="1:1")
+    both = both.merge(then, on="urn", how="left", validate="1:1", suffixes=("", "_before"))
+    for column in ("reopened", "reopened_before"):
+        both[column] = both[column].eq(True)
+    return both.assign(year=last)
+
+
+def count_by_threshold(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """How many schools each threshold would list: z, schools (both years above it), expected_by_luck (had every school with two verdicts
+    made exactly the improvement asked)."""
+    thresholds = np.arange(0, 2.51, 0.25)
+    both = two_years(verdicts)
+    low = both[["z", "z_before"]].min(axis=1, skipna=False)
+    known = int(low.notna().sum())
+    schools = [int((low > t).sum()) for t in thresholds]
+    return pd.DataFrame({"z": thresholds, "schools": schools, "expected_by_luck": known * norm.sf(thresholds) ** 2})
+
+
+def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = None) -> Routed:
+    """The referral list, the talk list, and who was left out and why.
+
+    `verdicts`: urn, year, z (shortfall / usual yearly error, from that year's own baseline), verdict (`VERDICTS`), shortfall_pp (absence above the
+    target, net of area movement and shocks), and where known fixed_z (from the first year's baseline) and reopened (true where changed
+    circumstances opened the target again). `register`: table `schools`. A school is listed only when the register says `assessed`, so never a special
+    school, and only with a verdict for both years (for a talk, the last). Raises ValueError for a doubled or unknown verdict.
+    """
+    rules = rules or Rules()
+    both = two_years(verdicts)
+    about = ["urn", "school_name", "la_name", "region_name", "phase", "status", "roll", "trust_name", "easting", "northing"]
+    each = register.reindex(columns=about).merge(both, on="urn", how="outer", validate="1:1")
+    each["need_pupils"] = each["shortfall_pp"] / 100 * each["roll"]
+    low = each[["z", "z_before"]].min(axis=1, skipna=False)
+    missed = each["verdict"].isin(VERDICTS[1:3]) & each["verdict_before"].isin(VERDICTS[1:3]) & (each["need_pupils"] > 0)
+    talk = each["verdict"].isin(VERDICTS[1:3]) & (each["fixed_z"] > rules.talk_z)
+    early = each["verdict"].eq("too_early") | each["verdict_before"].eq("too_early")
+    answers = [
+        ("not_in_register", each["status"].isna()),
+        ("", each["status"] != "assessed"),
+        ("no_verdict", each["verdict"].isna() | (each["z"].isna() & each["verdict"].ne("too_early"))),
+        ("circumstances_changed", each["reopened"] | each["reopened_before"]),
+        ("too_early", early),
+        ("intensive", missed & (low > rules.intensive_z)),
+        ("light_touch", missed & (low > rules.light_z)),
+        ("talk_to_us", talk),
+        ("one_year_only", each["verdict_before"].isna() | each["z_before"].isna()),
+    ]
+    answer = np.select([mask.to_numpy() for _, mask in answers], [name for name, _ in answers], default="not_listed")
+    each["answer"] = np.where(answer == "", each["status"].astype("object"), answer)
+    listed = each[each["answer"].isin(["intensive", "light_touch", "talk_to_us"])].rename(columns={"answer": "tier"})
+    listed = listed.sort_values(["tier", "need_pupils", "urn"], ascending=[True, False, True], ignore_index=True)
+    by_luck = norm.sf(listed["z"]) * norm.sf(listed["z_before"])
+    listed["chance_by_luck"] = np.where(listed["tier"] == "talk_to_us", norm.sf(listed["fixed_z"]), by_luck)
+    listed["why"] = [_why(row) for row in listed.to_dict("records")]
+    for column in DECISION_COLUMNS:
+        listed[column] = pd.Series("", index=listed.index, dtype="str")
+    out = each[~each["answer"].isin(["intensive", "light_touch", "talk_to_us", "not_listed"])]
+    out = out[["urn", "answer"]].rename(columns={"answer": "code"}).sort_values("urn", ignore_index=True)
+    out["words"] = out["code"].map(LEFT_OUT).fillna("has no expectation in this release, so there is nothing to miss")
+    counts = each["answer"].value_counts().rename_axis("answer").reset_index(name="schools")
+    return Routed(listed.drop(columns=["status", "reopened", "reopened_before"]), out, counts)
+
+
+def _why(row: dict) -> str:
+    """Which test, by how much, how sure: in words."""
+    now, then = row["year"].replace("-", "/"), year_before(row["year"]).replace("-", "/")
+    sure = f"about once in {1 / row['chance_by_luck']:,.0f}"
+    if row["tier"] == "talk_to_us":
+        return (
+            f"Measured from its first starting point, absence in {now} was above the most asked for by {row['fixed_z']:.1f} times the school's usual "
+            f"yearly error, but not by enough two years running. A school that had made the improvement would be this far off by luck {sure}. "
+            "A reason for a talk; no place is offered."
+        )
+    return (
+        "Two years running, each measured from its own starting point, absence was above the most asked for: "
+        f"by {row['shortfall_pp_before']:.1f} pp in {then} ({row['z_before']:.1f} times the school's usual yearly error) "
+        f"and by {row['shortfall_pp']:.1f} pp in {now} ({row['z']:.1f} times). "
+        f"A school that had made the improvement would be this far off twice by luck {sure}. This says nothing about the cause."
+    )
+
+
+def with_records(referrals: pd.DataFrame, records: pd.DataFrame, decisions: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Referrals with the newest agreed ambition (`agreed_attendance_pct`), the challenges in words (`challenges`) and, where people have decided,
+    their decision in its columns. Nothing is added to the list or taken off it."""
+    newest = records[records["kind"] == "ambition"].sort_values("date").drop_duplicates("urn", keep="last")
+    out = referrals.merge(newest[["urn", "value"]].rename(columns={"value": "agreed_attendance_pct"}), on="urn", how="left", validate="1:1")
+    said = records[records["kind"] == "challenge"].sort_values(["urn", "date"])
+    words = pd.Series(
+        [f"{d:%Y-%m-%d}: {r} ({w})" for d, r, w in zip(said["date"], said["reason"], said["recorded_by"], strict=True)], dtype="str"
+    )
+    out["challenges"] = out["urn"].map(words.groupby(said["urn"].to_numpy()).agg("; ".join)).fillna("").astype("str")
+    if decisions is not None and len(decisions):
+        text = decisions.assign(date=decisions["date"].dt.strftime("%Y-%m-%d")).set_index("urn")
+        for column in DECISION_COLUMNS:
+            out[column] = out["urn"].map(text[column]).fillna(out[column]).astype("str")
+    return out
