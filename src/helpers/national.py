@@ -17,7 +17,9 @@ from helpers import context, expectation, forecast, links, panel, peers, quality
 from helpers.faults import DataRefused, Fault
 from helpers.params import PRE_PANDEMIC, Parameters
 from helpers.sources import read_folder
-from helpers.store import code_hash, inputs_of, read_frame, read_json, stage, text_hash, write_json
+from helpers.store import code_hash, inputs_of, read_frame, read_json, stage, text_hash
+
+REFUSED = "quality.json"  # beside the release, only while the data is refused: the full list of what stopped it
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,16 @@ def _ingest(run: Parameters) -> dict:
     readings = read_folder(run.data_folder)
     registers = {year: register.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
     gate = quality.run_gate(readings, registers, run.release)
-    if gate.verdict != "pass":
-        write_json(run.release_folder / "quality.json", gate.to_json())
+    if gate.hard:
+        gate.write(run.release_folder / REFUSED)
     gate.stop_if_hard()
-    (run.release_folder / "quality.json").unlink(missing_ok=True)
+    (run.release_folder / REFUSED).unlink(missing_ok=True)
     return {
         "register.parquet": registers[run.release],
         "panel.parquet": panel.build_panel(readings, readings.links, run.release),
         "area_rates.parquet": readings.area_rates,
         "boundaries.parquet": readings.la_boundaries,
         "linked.parquet": links.linked(readings.links),
-        "reconciliation.parquet": gate.reconciliation,
         "files.parquet": readings.files.drop(columns="symbols"),
         "quality.json": gate.to_json(),
         "inputs.json": inputs_of(run.data_folder),
@@ -98,7 +99,7 @@ STAGES: dict[str, Stage] = {
             "ingest",
             ("release",),
             (
-                *(f"{n}.parquet" for n in ("register", "panel", "area_rates", "boundaries", "linked", "reconciliation", "files")),
+                *(f"{n}.parquet" for n in ("register", "panel", "area_rates", "boundaries", "linked", "files")),
                 "quality.json",
                 "inputs.json",
             ),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers.faults import Fault
+from helpers.faults import DataRefused, Fault
 from helpers.params import PRE_PANDEMIC
 
 # Header (lower case) of each layout: urn, overall absence, persistent absence, column of the year (None: the year is in the path).
@@ -122,6 +122,13 @@ def verify_against_published(schools: Path, data: Path, release: str, pages: Pat
     if pages is not None:
         faults += _pages_compared(frame, figures_in_pages(pages), published, release)
     return _first(faults)
+
+
+def refuse_if_different(schools: Path, data: Path, release: str, pack: Path) -> None:
+    """Compare a finished pack with the published files before it is handed over. Raises `DataRefused` listing every difference."""
+    faults = verify_against_published(schools, data, release, pages=pack / "schools")
+    if faults:
+        raise DataRefused(faults)
 
 
 def _number(text: str | None) -> float:

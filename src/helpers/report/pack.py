@@ -34,11 +34,16 @@ class PackReport:
         return self.pages / self.seconds_pages if self.seconds_pages else 0.0
 
 
-def build_pack(inputs: PackInputs, to: Path | str, progress: Callable[[int, int], None] | None = None) -> PackReport:
+def build_pack(
+    inputs: PackInputs,
+    to: Path | str,
+    progress: Callable[[int, int], None] | None = None,
+    check: Callable[[Path], None] | None = None,
+) -> PackReport:
     """Write `index.html`, `schools/<urn>.html` for every row of schools.parquet, `<slug>.xlsx`, CSV files and `assets/` to the folder `to`.
 
-    `progress` is called with (pages done, pages in all). The pack takes the place of an earlier one only when it is complete: an error leaves
-    what was there. Raises whatever a page raises, after naming the school.
+    `progress` is called with (pages done, pages in all); `check` with the finished folder before it is handed over, and what it raises stops
+    that. The pack takes the place of an earlier one only when it is complete: an error leaves what was there. Raises whatever a page raises, after naming the school.
     """
     to = Path(to)
     began = time.perf_counter()
@@ -67,6 +72,8 @@ def build_pack(inputs: PackInputs, to: Path | str, progress: Callable[[int, int]
         book_began = time.perf_counter()
         workbook.write_workbook(inputs, frame, region.la_table(frame)[0], folder / names["spreadsheet"])
         book_done = time.perf_counter()
+        if check:
+            check(folder)
     return PackReport(to, len(inputs.school), with_expectation, time.perf_counter() - began, pages_done - began, book_done - book_began)
 
 
