@@ -98,6 +98,7 @@ def execute(run: Parameters, step: str) -> None:
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
+                extra_arguments=["--log-level=50"],  # kernels warn of their transport and of being stopped: no news to anybody
             )
         except papermill.exceptions.PapermillExecutionError:
             shutil.move(executed, failed)

@@ -43,7 +43,8 @@ def build_pack(
     """Write `index.html`, `schools/<urn>.html` for every row of schools.parquet, `<slug>.xlsx`, CSV files and `assets/` to the folder `to`.
 
     `progress` is called with (pages done, pages in all); `check` with the finished folder before it is handed over, and what it raises stops
-    that. The pack takes the place of an earlier one only when it is complete: an error leaves what was there. Raises whatever a page raises, after naming the school.
+    that. The pack takes the place of an earlier one only when it is complete: an error leaves what was there. Raises whatever a page raises,
+    after naming the school.
     """
     to = Path(to)
     began = time.perf_counter()
