@@ -126,7 +126,7 @@ def _peers(schools: pd.DataFrame, baseline: pd.DataFrame, rng: np.random.Generat
     for phase, group in baseline.groupby("phase"):
         urns = [*group["urn"].tolist(), 990001 if phase == "primary" else 990002]
         for urn in group["urn"]:
-            others = [u for u in rng.permutation(urns).tolist() if u != urn][:20]
+            others = [u for u in rng.choice(urns, min(len(urns), 25), replace=False).tolist() if u != urn][:20]
             for rank, peer in enumerate(others, start=1):
                 rows.append(
                     {

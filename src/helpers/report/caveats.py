@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from helpers import dictionary
@@ -100,48 +99,3 @@ def words_before(year: str) -> str:
     """`2022-23` -> `2021-22`."""
     first = int(year[:4]) - 1
     return f"{first}-{(first + 1) % 100:02d}"
-
-
-def sources(inputs: PackInputs) -> list[str]:
-    """The run's input files in words: one line per kind of file, with the years that it covers."""
-    years: dict[str, dict[str, None]] = {}
-    for entry in input_entries(inputs):
-        years.setdefault(entry["title"], {}).update(dict.fromkeys(entry["years"]))
-    return [title + (f", {span(list(found))}" if found else "") for title, found in years.items()]
-
-
-def span(years: list[str]) -> str:
-    """Years in words: up to three are listed, more are told as first to last."""
-    shown = [year_words(year) for year in sorted(years)]
-    return words.listed(shown) if len(shown) <= 3 else f"{shown[0]} to {shown[-1]}"
-
-
-def input_entries(inputs: PackInputs) -> list[dict]:
-    """The run's input files: title, years (list), file and sha256. From what the readers took each file for, else from the manifest."""
-    if inputs.files is not None and len(inputs.files):
-        records = inputs.files.to_dict("records")
-    else:
-        listed = inputs.manifest.get("inputs", [])
-        if isinstance(listed, dict):
-            listed = [{"file": name, **(value if isinstance(value, dict) else {"sha256": value})} for name, value in listed.items()]
-        records = listed
-    rows = []
-    for record in records:
-        file = str(record.get("file") or record.get("path") or "")
-        title = str(record.get("title") or record.get("taken_for") or file.rsplit("/", 1)[-1]).replace("_", " ")
-        years = record.get("years")
-        years = re.split(r"[\s,;]+", years) if isinstance(years, str) else list(years) if years is not None and known_list(years) else []
-        rows.append(
-            {
-                "title": title[:1].upper() + title[1:],
-                "years": [str(year) for year in years if known(year)],
-                "file": file.replace("\\", "/").rsplit("/", 1)[-1],
-                "sha256": str(record.get("sha256") or ""),
-            }
-        )
-    return rows
-
-
-def known_list(value) -> bool:
-    """Whether a value read from a table is a sequence and not a missing number."""
-    return hasattr(value, "__len__")

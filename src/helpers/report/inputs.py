@@ -15,6 +15,7 @@ import pandas as pd
 from helpers.faults import DataRefused, Fault
 from helpers.params import slug
 from helpers.paths import shown
+from helpers.report import papers
 from helpers.report.words import known
 
 REGION_TABLES = ("schools", "baseline", "peers", "expectations", "drivers", "panel", "summary", "special_ranges")
@@ -195,6 +196,14 @@ class PackInputs:
     @property
     def parameters(self) -> dict:
         return self.manifest.get("parameters", {})
+
+    @cached_property
+    def source_files(self) -> list[dict]:
+        return papers.input_entries(self.files, self.manifest)
+
+    @cached_property
+    def source_lines(self) -> list[str]:
+        return papers.source_lines(self.files, self.manifest)
 
     @cached_property
     def school(self) -> dict[int, dict]:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from helpers.report import caveats, charts, gate, maps, words
+from helpers.report import charts, gate, maps, words
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 from helpers.report.words import known, number, pct, year_words
@@ -151,7 +151,7 @@ def render(inputs: PackInputs, frame: pd.DataFrame, spreadsheet: str, csv: str) 
             spreadsheet=spreadsheet,
             csv=csv,
             quality=gate.summary(inputs, frame),
-            sources=caveats.input_entries(inputs),
+            sources=inputs.source_files,
             code=code_words(inputs.manifest),
             words=words,
         )

@@ -55,7 +55,7 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
         "persistent": _persistent(inputs, school),
         "transitions": _transitions(school),
         "caveats": caveats.for_school(inputs, urn, school, baseline, expectation),
-        "sources": caveats.sources(inputs),
+        "sources": inputs.source_lines,
     }
     return facts
 

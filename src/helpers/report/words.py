@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from decimal import ROUND_HALF_UP, Decimal
+
+import pandas as pd
 
 SCHOOL_DAYS = 190
 SESSIONS = 380
@@ -72,15 +73,10 @@ CLOSENESS = {
 
 
 def known(value) -> bool:
-    """False for None, NaN, NaT and empty text."""
-    if value is None:
+    """False for a missing value of any kind (None, NaN, NaT, NA) and for empty text."""
+    if value is None or value is pd.NA or value is pd.NaT:
         return False
-    if isinstance(value, str):
-        return bool(value.strip()) and value.strip().lower() not in ("nan", "none", "<na>", "nat")
-    try:
-        return not math.isnan(value)
-    except TypeError:
-        return value == value
+    return bool(value.strip()) if isinstance(value, str) else value == value
 
 
 def rounded(value: float, decimals: int) -> Decimal:

@@ -1,0 +1,55 @@
+"""What a run rests on, in words: its input files, their years and their hashes."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from helpers.report import words
+from helpers.report.words import known, year_words
+
+
+def source_lines(files: pd.DataFrame | None, manifest: dict) -> list[str]:
+    """The run's input files in words: one line per kind of file, with the years that it covers."""
+    years: dict[str, dict[str, None]] = {}
+    for entry in input_entries(files, manifest):
+        years.setdefault(entry["title"], {}).update(dict.fromkeys(entry["years"]))
+    return [title + (f", {span(list(found))}" if found else "") for title, found in years.items()]
+
+
+def span(years: list[str]) -> str:
+    """Years in words: up to three are listed, more are told as first to last."""
+    shown = [year_words(year) for year in sorted(years)]
+    return words.listed(shown) if len(shown) <= 3 else f"{shown[0]} to {shown[-1]}"
+
+
+def input_entries(files: pd.DataFrame | None, manifest: dict) -> list[dict]:
+    """The run's input files: title, years (list), file and sha256. From what the readers took each file for, else from the manifest."""
+    if files is not None and len(files):
+        records = files.to_dict("records")
+    else:
+        listed = manifest.get("inputs", [])
+        if isinstance(listed, dict):
+            listed = [{"file": name, **(value if isinstance(value, dict) else {"sha256": value})} for name, value in listed.items()]
+        records = listed
+    rows = []
+    for record in records:
+        file = str(record.get("file") or record.get("path") or "")
+        title = str(record.get("title") or record.get("taken_for") or file.rsplit("/", 1)[-1]).replace("_", " ")
+        years = record.get("years")
+        years = re.split(r"[\s,;]+", years) if isinstance(years, str) else list(years) if years is not None and known_list(years) else []
+        rows.append(
+            {
+                "title": title[:1].upper() + title[1:],
+                "years": [str(year) for year in years if known(year)],
+                "file": file.replace("\\", "/").rsplit("/", 1)[-1],
+                "sha256": str(record.get("sha256") or ""),
+            }
+        )
+    return rows
+
+
+def known_list(value) -> bool:
+    """Whether a value read from a table is a sequence and not a missing number."""
+    return hasattr(value, "__len__")
