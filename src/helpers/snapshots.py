@@ -115,7 +115,8 @@ def _code_snapshots(rows: pd.DataFrame) -> pd.Series:
     later = rows[ytd].sort_values("published", kind="stable").duplicated([*AREA, "year", "end"], keep="last")
     superseded = pd.Series(False, index=rows.index)
     superseded.loc[later.index] = later
-    codes = _impossible(rows) | {"too_many_sessions": per_pupil > most, "superseded": superseded}
+    thin = ~ytd & (rows["possible_sessions"] / _usual_pupils(rows) < DAY)
+    codes = _impossible(rows) | {"too_many_sessions": per_pupil > most, "superseded": superseded, "no_school": thin}
     code = _first(codes, rows.index)
     england = rows[ytd & rows["geography"].eq("england") & code.eq("")].assign(per_pupil=per_pupil)
     usual = _other_years(england)
@@ -126,6 +127,11 @@ def _code_snapshots(rows: pd.DataFrame) -> pd.Series:
     keys = set(zip(wrong["kind"], wrong["published"], wrong["week"].fillna(0), wrong["phase"], strict=True))
     of_bad = [k in keys for k in zip(rows["kind"], rows["published"], rows["week"].fillna(0), rows["phase"], strict=True)]
     return code.mask(code.eq("") & pd.Series(of_bad, index=rows.index), "publication_impossible")
+
+
+def _usual_pupils(rows: pd.DataFrame) -> pd.Series:
+    """Median enrolments of the area and phase in that year: in a holiday week the published number covers the few open schools only."""
+    return rows.groupby([*AREA, "year"])["enrolments"].transform("median")
 
 
 def _other_years(england: pd.DataFrame) -> pd.Series:
@@ -156,7 +162,8 @@ def difference(snapshots: pd.DataFrame) -> pd.DataFrame:
 def _code_differences(rows: pd.DataFrame) -> pd.Series:
     per_pupil = rows["possible_sessions"] / rows["enrolments"]
     most = DAY * weekdays(rows["start"], rows["end"]) * np.where(rows["first_of_year"], 1.0, BACKFILL)
-    checks = {"not_monotone": (rows[MAIN] < 0).any(axis=1), "no_school": per_pupil < DAY}
+    thin = rows["possible_sessions"] / _usual_pupils(rows) < DAY
+    checks = {"not_monotone": (rows[MAIN] < 0).any(axis=1), "no_school": thin}
     return _first(checks | _impossible(rows) | {"too_many_sessions": per_pupil > most}, rows.index)
 
 
