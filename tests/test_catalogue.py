@@ -96,6 +96,10 @@ def test_a_file_is_matched_by_the_end_of_its_path_but_never_across_years(file, f
     assert (row and row["file"]) == found
 
 
+def test_a_newer_year_is_not_taken_for_the_only_one_listed():
+    assert match("2023-2024/england_abs.csv", listing(edition("performance-tables/2022-2023/england_abs.csv"))) is None
+
+
 def test_fewer_rows_than_listed_are_a_hard_fault(tmp_path):
     write(tmp_path / "gias" / "points.csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"]])
     for files in (None, read_folder(tmp_path).files):
@@ -103,8 +107,9 @@ def test_fewer_rows_than_listed_are_a_hard_fault(tmp_path):
         assert (fault.severity, fault.code, fault.file) == ("hard", "truncated_against_catalogue", "gias/points.csv")
 
 
-def test_other_content_is_a_flag(tmp_path):
-    write(tmp_path / "gias" / "points.csv", POINTS_HEADER, [[f"10000{n}", "Elm", "533498", "181201"] for n in range(3)])
+@pytest.mark.parametrize("rows", [2, 3])
+def test_other_content_of_no_fewer_rows_is_a_flag(tmp_path, rows):
+    write(tmp_path / "gias" / "points.csv", POINTS_HEADER, [[f"10000{n}", "Ash", "533498", "181201"] for n in range(rows)])
     (fault,) = verify(tmp_path, listing(edition()))
     assert (fault.severity, fault.code) == ("flag", "edition_differs")
 

@@ -291,6 +291,13 @@ def test_test_rows_and_authority_000_of_the_register(tmp_path):
     assert "2 test rows" in readings.files.loc[0, "notes"]
 
 
+@pytest.mark.parametrize(("published", "ours"), [("7", "007"), ("20.0", "020"), ("202", "202")])
+def test_an_authority_s_number_has_three_digits(tmp_path, published, ours):
+    row = register_row("100049", la_code=published)
+    write(tmp_path / "a.csv", list(row), [list(row.values())])
+    assert read_folder(tmp_path).establishments["la_code"].tolist() == [ours]
+
+
 def test_a_longer_register_counts_and_a_shorter_one_fills_its_gaps(tmp_path):
     long = [register_row("100049", school_name="Elm"), register_row("100050", school_name="Oak")]
     short = [register_row("100049", school_name="Elm (old)", trust_name="The Trees Trust")]
