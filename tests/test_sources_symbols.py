@@ -65,6 +65,9 @@ def test_symbols_are_counted_by_kind():
     assert parsed.symbols == {"SUPP": 2, "c": 1, "blank": 1, "-": 1}
 
 
-@pytest.mark.parametrize(("cells", "decimals"), [(["4", "11"], 0), (["4", "5.2"], 1), (["5.2", "4"], 1), (["5.92", "6.67743"], 5), (["7.0000000000000007E-2"], 18)])
+@pytest.mark.parametrize(
+    ("cells", "decimals"),
+    [(["4", "11"], 0), (["4", "5.2"], 1), (["5.2", "4"], 1), (["5.92", "6.67743"], 5), (["7.0000000000000007E-2"], 18)],
+)
 def test_decimals_are_those_of_the_most_precise_cell(cells, decimals):
     assert to_numbers(cells).decimals == decimals
