@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
@@ -35,20 +37,32 @@ def finish(figure: go.Figure, title: str, source: str, x: str | None = None, y: 
 
 def table(frame: pd.DataFrame, caption: str, decimals: dict[str, int] | int = 2, rows: int = 25) -> HTML:
     """A frame as a plain table for a reader: labels from the dictionary, rounded numbers, an en dash for what is missing."""
-    shown = frame.head(rows).copy()
+    shown = frame.head(rows)
+    text = {}
     for name in shown.columns:
         digits = decimals.get(name, 2) if isinstance(decimals, dict) else decimals
-        if pd.api.types.is_float_dtype(shown[name]):
-            shown[name] = [f"{v:,.{digits}f}" if pd.notna(v) else "–" for v in shown[name]]
-        elif pd.api.types.is_bool_dtype(shown[name]):
-            shown[name] = ["yes" if v else "no" for v in shown[name]]
-        elif pd.api.types.is_integer_dtype(shown[name]) and "urn" not in name:
-            shown[name] = [f"{v:,}" for v in shown[name]]
-        else:
-            shown[name] = ["–" if pd.isna(v) or v == "" else str(v) for v in shown[name]]
-    shown.columns = [label(str(c)).replace("_", " ") for c in shown.columns]
+        text[name] = [_cell(value, name, digits) for value in shown[name].tolist()]
+    numeric = [n for n in shown.columns if pd.api.types.is_numeric_dtype(shown[n]) and not pd.api.types.is_bool_dtype(shown[n])]
+    heads = "".join(_tag("th", label(str(n)).replace("_", " "), n in numeric) for n in shown.columns)
+    body = "".join("<tr>" + "".join(_tag("td", v, n in numeric) for n, v in zip(text, row, strict=True)) + "</tr>" for row in zip(*text.values()))
     more = f"<p>{len(frame) - rows:,} more rows.</p>" if len(frame) > rows else ""
-    return HTML(f"<p><strong>{caption}</strong></p>" + shown.to_html(index=False, border=0) + more)
+    return HTML(f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{more}")
+
+
+def _cell(value: object, name: str, digits: int) -> str:
+    """A value as a reader sees it."""
+    if value is None or value is pd.NaT or value is pd.NA or value == "" or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) and "urn" not in str(name) else str(value)
+
+
+def _tag(tag: str, text: str, number: bool) -> str:
+    """A table cell: text to the left, numbers to the right."""
+    return f'<{tag} style="text-align:{"right" if number else "left"}">{escape(text)}</{tag}>'
 
 
 def say(*lines: str) -> Markdown:
