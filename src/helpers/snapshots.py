@@ -57,11 +57,16 @@ def covered_to(published: pd.Series) -> pd.Series:
     return latest - pd.to_timedelta((latest.dt.weekday - 4) % 7, unit="D")
 
 
+def first_monday(year: str) -> pd.Timestamp:
+    """First Monday of September of an academic year like `2023-24`."""
+    september = pd.Timestamp(int(year[:4]), 9, 7)
+    return september - pd.Timedelta(days=september.weekday())
+
+
 def school_week(end: pd.Series, year: pd.Series) -> pd.Series:
-    """Number of the week that `end` lies in, within the school year: 1 is the week with the first Monday of September."""
-    september = pd.to_datetime(year.str[:4] + "-09-07")
-    first_monday = september - pd.to_timedelta(september.dt.weekday, unit="D")
-    return ((end - first_monday).dt.days // 7 + 1).astype("int64")
+    """Number of the week that a date lies in, within its school year: 1 is the week of the first Monday of September."""
+    mondays = pd.to_datetime(year.map({y: first_monday(y) for y in year.unique()}))
+    return ((end - mondays).dt.days // 7 + 1).astype("int64")
 
 
 def _monday(year: pd.Series, week: pd.Series) -> pd.Series:

@@ -1,0 +1,226 @@
+"""Verdicts: was the target met, net of what happened to everybody and of recorded shocks, and by more than chance?
+
+shortfall = published absence - movement of the region's schools of that phase - recorded shocks - target;  z = shortfall / sd of the baseline.
+A verdict is a word about one year of one school. It names no cause, and within the noise it says so. A school whose circumstances have changed has
+its target reopened instead of failing it. Routing looks at two years, each measured from its own new baseline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
+TINY = 1e-9
+MIXED_LINKS = {"merged": "merged", "merged_incomplete": "merged", "split": "split", "split_incomplete": "split"}
+REOPENED = {
+    "roll_grew": "the roll grew by more than the agreed share",
+    "roll_fell": "the roll fell by more than the agreed share",
+    "sen_rose": "the share of pupils with EHC plans or SEN support rose by more than agreed",
+    "merged": "the school has taken in another school",
+    "split": "the school was divided",
+}
+COLUMNS = [
+    "urn", "year", "absence_pct", "target_absence_pct", "movement_pp", "shock_effect_pp", "shock_codes", "shortfall_pp",
+    "shortfall_without_shocks_pp", "z", "z_without_shocks", "met_as_published", "verdict", "verdict_without_shocks", "reopened", "words",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Thresholds of a verdict. `noise_z`: a school that truly stands on its target is above this once in ten years. `published_counts`: a
+    published rate that reaches the minimum shown in the school's report counts as met, whatever the region did: the report promised it.
+    `roll_change_pct`, `sen_rise_pp`: changes from which the target is reopened."""
+
+    noise_z: float = 1.28
+    published_counts: bool = True
+    roll_change_pct: float = 20.0
+    sen_rise_pp: float = 5.0
+
+
+def movement(area_rates: pd.DataFrame, schools: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
+    """Change of the published absence rate of a school's region and phase between two years.
+
+    `area_rates` as in docs/house.md; `schools`: urn, region_name, phase. Out: urn, movement_pp (NaN where nothing is published), movement_area (the
+    region, or England where the region has no rate).
+    """
+    rates = area_rates[area_rates["measure"].eq("absence") & area_rates["geography"].isin(["region", "england"])]
+    wide = rates[rates["year"].isin([before, after])].pivot_table(
+        index=["area_name", "phase"], columns="year", values="rate_pct", aggfunc="first"
+    ).reindex(columns=[before, after])  # fmt: skip
+    change = (wide[after] - wide[before]).dropna()
+    keys = pd.MultiIndex.from_frame(schools[["region_name", "phase"]])
+    england = pd.MultiIndex.from_arrays([["England"] * len(schools), schools["phase"]])
+    own, whole = change.reindex(keys).to_numpy(), change.reindex(england).to_numpy()
+    area = np.where(np.isnan(own), "England", schools["region_name"].to_numpy())
+    return pd.DataFrame({"urn": schools["urn"].to_numpy(), "movement_pp": np.where(np.isnan(own), whole, own), "movement_area": area})
+
+
+def shock_effects(shocks: pd.DataFrame, recorded: pd.DataFrame, schools: pd.DataFrame, year: str) -> pd.DataFrame:
+    """What shocks added to each school's rate of the year: urn, shock_effect_pp, shock_codes (joined by `+`).
+
+    `shocks` of `shocks.find` (authority rows that are counted); `recorded` of `sources.recorded_shocks` (entered by hand, or found in a school's own
+    extract: scope `school` or `la`). `schools`: urn, la_code, la_ons_code, phase. Where a school's own record overlaps an area's shock in time,
+    the own record alone counts. Schools without a shock get no row.
+    """
+    area = shocks[(shocks["year"] == year) & (shocks["geography"] == "la") & (shocks["not_counted"] == "") & (shocks["effect_year_pp"] > 0)]
+    columns = ["la_ons_code", "phase", "start", "end", "code", "effect_year_pp"]
+    mine = schools[["urn", "la_code", "la_ons_code", "phase"]]
+    by_area = mine.merge(area[columns], on=["la_ons_code", "phase"], validate="m:m")
+    noted = recorded[recorded["year"] == year]
+    by_hand = noted[noted["scope"] == "la"].drop(columns="urn").merge(mine, on="la_code", validate="m:m", suffixes=("", "_school"))
+    by_hand = by_hand[by_hand["phase"].eq(by_hand["phase_school"]) | by_hand["phase"].eq("")] if len(by_hand) else by_hand
+    own = noted[(noted["scope"] == "school") & noted["urn"].isin(mine["urn"])]
+    used = ["urn", "start", "end", "code", "effect_year_pp"]
+    others = pd.concat([by_area[used], by_hand.reindex(columns=used)], ignore_index=True).astype({"urn": "int64"})
+    pairs = others.reset_index().merge(own[["urn", "start", "end"]], on="urn", suffixes=("", "_own"), validate="m:m")
+    overlap = pairs.loc[(pairs["start"] <= pairs["end_own"]) & (pairs["start_own"] <= pairs["end"]), "index"]
+    counted = pd.concat([others.drop(index=overlap.unique()), own[used]], ignore_index=True).astype({"urn": "int64"})
+    return counted.groupby("urn", as_index=False).agg(
+        shock_effect_pp=("effect_year_pp", "sum"), shock_codes=("code", lambda c: "+".join(sorted(set(c))))
+    )
+
+
+def changed_circumstances(before: pd.DataFrame, after: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
+    """Schools whose target is to be reopened: urn, code (of `REOPENED`), words; one row per school and code.
+
+    `before`, `after`: urn, roll, and where known ehcp_pct, sen_support_pct; `after` also link_kind (of the panel). A measure that is missing on
+    either side decides nothing.
+    """
+    rules = rules or Rules()
+    measures = ["roll", "ehcp_pct", "sen_support_pct"]
+    both = before.reindex(columns=["urn", *measures]).merge(
+        after.reindex(columns=["urn", *measures, "link_kind"]), on="urn", suffixes=("_before", "_after"), validate="1:1"
+    )
+    roll = 100 * (both["roll_after"].astype("float64") / both["roll_before"].astype("float64") - 1)
+    sen = both["ehcp_pct_after"] + both["sen_support_pct_after"] - both["ehcp_pct_before"] - both["sen_support_pct_before"]
+    link = both["link_kind"].map(MIXED_LINKS)
+    found = {
+        "roll_grew": roll > rules.roll_change_pct, "roll_fell": roll < -rules.roll_change_pct,
+        "sen_rose": sen.astype("float64") > rules.sen_rise_pp, "merged": link.eq("merged"), "split": link.eq("split"),
+    }  # fmt: skip
+    size = {"roll_grew": roll, "roll_fell": roll, "sen_rose": sen}
+    parts = []
+    for code, hit in found.items():
+        rows = both.loc[hit.fillna(False), ["urn"]].assign(code=code, words=REOPENED[code])
+        if code in size:
+            unit = "%" if code.startswith("roll") else "points"
+            rows["words"] = [f"{REOPENED[code]} ({v:+.0f} {unit})" for v in size[code][rows.index]]
+        parts.append(rows)
+    return pd.concat(parts, ignore_index=True).sort_values(["urn", "code"], ignore_index=True)
+
+
+def verdicts(
+    baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, shocks: pd.DataFrame,
+    reopened: pd.DataFrame | None = None, rules: Rules | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """One verdict per school with an expectation; columns `COLUMNS`.
+
+    In: `baseline` (urn, sd_pp), `expectations` (urn, target_absence_pct, minimum_attendance_shown_pct), `outcomes` (urn, year, absence_pct of the
+    next full year; one year only), `movement` of `movement`, `shocks` of `shock_effects`, `reopened` of `changed_circumstances`.
+    z counts recorded shocks in the school's favour, z_without_shocks does not: both are always given. Without a published outcome, or without
+    a published movement, there is no z and the verdict is `too_early`. A reopened target is never failed: unless met, the verdict is `too_early`.
+    Raises ValueError for outcomes of several years or a school with two outcomes.
+    """
+    rules = rules or Rules()
+    years = outcomes["year"].dropna().unique()
+    if len(years) > 1:
+        raise ValueError(f"outcomes of one year are needed, not of {', '.join(sorted(years))}")
+    if outcomes["urn"].duplicated().any():
+        raise ValueError(f"school {outcomes.loc[outcomes['urn'].duplicated(), 'urn'].iloc[0]} has two outcomes for {years[0]}")
+    out = expectations[["urn", "target_absence_pct", "minimum_attendance_shown_pct"]].merge(baseline[["urn", "sd_pp"]], on="urn", validate="1:1")
+    out = out.merge(outcomes[["urn", "absence_pct"]], on="urn", how="left", validate="1:1")
+    out = out.merge(movement[["urn", "movement_pp"]], on="urn", how="left", validate="1:1")
+    out = out.merge(shocks[["urn", "shock_effect_pp", "shock_codes"]], on="urn", how="left", validate="1:1")
+    out["year"] = years[0] if len(years) else ""
+    out["shock_effect_pp"] = out["shock_effect_pp"].astype("float64").fillna(0.0)
+    out["shock_codes"] = out["shock_codes"].astype("str").fillna("")
+    out["shortfall_without_shocks_pp"] = out["absence_pct"] - out["movement_pp"] - out["target_absence_pct"]
+    out["shortfall_pp"] = out["shortfall_without_shocks_pp"] - out["shock_effect_pp"]
+    out["z"] = out["shortfall_pp"] / out["sd_pp"]
+    out["z_without_shocks"] = out["shortfall_without_shocks_pp"] / out["sd_pp"]
+    out["met_as_published"] = 100 - out["absence_pct"] >= out["minimum_attendance_shown_pct"] - TINY
+    changed = reopened if reopened is not None else pd.DataFrame({"urn": [], "words": []})
+    why = changed.groupby("urn")["words"].agg("; ".join)
+    out["reopened"] = out["urn"].isin(why.index)
+    for name, z in (("verdict", "z"), ("verdict_without_shocks", "z_without_shocks")):
+        out[name] = _word(out[z], out["met_as_published"] & rules.published_counts, out["reopened"], rules)
+    out["words"] = _words(out, out["urn"].map(why), rules)
+    return out[COLUMNS].sort_values("urn", ignore_index=True)
+
+
+def _word(z: pd.Series, kept: pd.Series, reopened: pd.Series, rules: Rules) -> pd.Series:
+    met = z.le(TINY) | (kept & z.notna())
+    word = np.select([z.isna(), met, reopened, z.le(rules.noise_z)], ["too_early", "met", "too_early", "within_noise"], VERDICTS[2])
+    return pd.Series(word, index=z.index, dtype="str")
+
+
+def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
+    """A sentence or two for a head: the figure, what was taken off, the verdict and how sure it is."""
+    out = []
+    for r, reason in zip(rows.itertuples(index=False), why, strict=True):
+        if np.isnan(r.z):
+            out.append("Too early to say: no full year has been published for this school and its region since the target was set.")
+            continue
+        off = f"the region's schools moved by {r.movement_pp:+.2f}"
+        if r.shock_effect_pp:
+            off += f", recorded shocks ({r.shock_codes.replace('_', ' ').replace('+', ', ')}) account for {r.shock_effect_pp:.2f}"
+        net = f"Absence was {r.absence_pct:.1f}%; {off}. Net of that it was {abs(r.shortfall_pp):.2f} points "
+        net += f"{'above' if r.shortfall_pp > 0 else 'below'} the {r.target_absence_pct:.2f}% asked"
+        size = f"({abs(r.z):.1f} times what chance typically moves a school like this)"
+        if r.verdict == "met" and r.shortfall_pp > TINY:
+            ending = ". The published rate reached the minimum in the school's report, so it counts as met."
+        elif r.verdict == "met":
+            ending = ": met."
+        elif r.reopened:
+            ending = f", but circumstances changed ({reason}): the target is to be set anew, not failed."
+        elif r.verdict == "within_noise":
+            ending = f" {size}: within what chance alone can do."
+        else:
+            ending = f" {size}: missed by more than chance alone makes likely."
+        if r.verdict != r.verdict_without_shocks:
+            ending += f" Without the shocks the verdict would be: {r.verdict_without_shocks.replace('_', ' ')}."
+        out.append(net + ending)
+    return out
+
+
+def rebase(baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, least_ask_pp: float = 0.1):
+    """Baseline and expectations for a second year, from the first year's outcome: (baseline, expectations) with the columns `verdicts` needs.
+
+    The weight on a school's own figure is the one its first baseline implies, (B - c) / (y - c), the phase's median where y is close to c; the context
+    moves with the region; the improvement asked of the baseline, B - T, is asked again. A release fits all this anew; this is for following
+    one set of targets through a second year before that. Schools without an outcome or a movement get no row.
+    """
+    rows = baseline[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
+    rows = rows.merge(expectations[["urn", "target_absence_pct"]], on="urn", validate="1:1")
+    rows = rows.merge(outcomes[["urn", "absence_pct"]].rename(columns={"absence_pct": "next_pct"}), on="urn", validate="1:1")
+    rows = rows.merge(movement[["urn", "movement_pp"]], on="urn", validate="1:1").dropna(subset=["next_pct", "movement_pp"])
+    gap = rows["absence_pct"] - rows["context_expected_pct"]
+    own = ((rows["baseline_pct"] - rows["context_expected_pct"]) / gap).where(gap.abs() >= 0.1)
+    own = own.fillna(own.groupby(rows["phase"]).transform("median"))
+    context = rows["context_expected_pct"] + rows["movement_pp"]
+    again = context + own * (rows["next_pct"] - context)
+    asked = rows["baseline_pct"] - rows["target_absence_pct"]
+    target = np.minimum(again - asked, rows["next_pct"] - least_ask_pp).clip(lower=0.0)
+    new = rows[["urn", "phase"]].assign(absence_pct=rows["next_pct"], context_expected_pct=context, baseline_pct=again, sd_pp=rows["sd_pp"])
+    shown = np.floor((100 - target) * 10 + TINY) / 10
+    asks = rows[["urn"]].assign(target_absence_pct=target, minimum_attendance_shown_pct=shown)
+    return new.reset_index(drop=True), asks.reset_index(drop=True)
+
+
+def two_years(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Both years' z of each school with two verdicts, the second re-based (its target set from the first year's outcome).
+
+    Out: urn, z_first, z_second, z_routing (the smaller: above a threshold only when both are; NaN when either is missing, and where a target was met
+    as published or reopened in either year), z_routing_without_shocks. method: z_routing > .5 lists about a quarter, > 1.5 about one in forty; with
+    no policy at all the counts are the same, so the list says who stood out twice, not who did wrong.
+    """
+    columns = ["urn", "z", "z_without_shocks", "verdict", "reopened"]
+    out = first[columns].merge(second[columns], on="urn", suffixes=("_first", "_second"), validate="1:1")
+    eligible = out["z_first"].notna() & out["z_second"].notna() & ~out["reopened_first"] & ~out["reopened_second"]
+    eligible &= out["verdict_first"].ne("met") & out["verdict_second"].ne("met")
+    out["z_routing"] = out[["z_first", "z_second"]].min(axis=1).where(eligible)
+    out["z_routing_without_shocks"] = out[["z_without_shocks_first", "z_without_shocks_second"]].min(axis=1).where(eligible)
+    return out[["urn", "z_first", "z_second", "z_routing", "z_routing_without_shocks"]]

@@ -1,0 +1,228 @@
+"""In-year progress: where a school should stand by now if its year is to end on its target, and how sure that can be.
+
+Absence has a season, so a school is compared with the share of the year's rate that its authority and phase usually have by that week, and the
+authority's own movement since last year is added. Limits are control limits (2.66 mean moving ranges, or a funnel with over-dispersion measured on
+the area series), never red-amber-green: a point outside says that something is worth asking about, not that anybody failed.
+
+Sources: D. J. Wheeler, Understanding Variation (XmR chart); D. J. Spiegelhalter, Funnel plots for comparing institutional performance (2005) and
+Handling over-dispersion of performance indicators (2005), here with an additive and a multiplicative part.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+from scipy.stats import norm
+
+from helpers.snapshots import first_monday
+
+WEEKS = np.arange(2, 48)  # school weeks that publications cover: 1 is the week of September's first Monday
+LAST_WEEK_FROM = 44  # a year is complete when a publication covers this week or a later one
+LONGEST_GAP = 4  # weeks over which a cumulative rate may be interpolated
+OWN_WEIGHT = 2.0  # years of its own that an area needs before its season counts as much as its region's
+SIGMA_PER_RANGE = 2.66  # natural process limits in mean moving ranges
+RUN = 8
+MAD = 1.4826
+COURSE = ("on_course", "within_noise", "off_course_by_more_than_noise", "too_early")
+
+
+def _grid(snapshots: pd.DataFrame) -> pd.DataFrame:
+    """Cumulative rate (%) by week: index geography, area, region_name, phase, year; columns `WEEKS` and `final` (NaN for an incomplete year)."""
+    rows = []
+    keys = ["geography", "area", "region_name", "phase", "year"]
+    for key, group in snapshots.sort_values("school_week").groupby(keys, dropna=False, sort=True):
+        week, rate = group["school_week"].to_numpy("float64"), group["absence_pct"].to_numpy("float64")
+        values = np.interp(WEEKS, week, rate, left=np.nan, right=np.nan)
+        after = np.searchsorted(week, WEEKS, side="left").clip(0, len(week) - 1)
+        before = (np.searchsorted(week, WEEKS, side="right") - 1).clip(0, len(week) - 1)
+        values[(week[after] - week[before]) > LONGEST_GAP] = np.nan
+        rows.append((*key, *values, rate[-1] if week[-1] >= LAST_WEEK_FROM else np.nan))
+    return pd.DataFrame(rows, columns=[*keys, *WEEKS, "final"]).set_index(keys)
+
+
+def season(snapshots: pd.DataFrame, leave_out: str = "", earlier_only: bool = False) -> pd.DataFrame:
+    """Share of the year's final rate reached by each school week, by area and phase.
+
+    `snapshots` of `snapshots.clean`. `leave_out`: the year that is being judged; with `earlier_only` later years are left out, too, as in real
+    time. Median over complete years; an authority's own share is blended with its region's in proportion to its years. Out: geography, area,
+    region_name, phase, school_week, share, years. Raises ValueError when no complete year is left.
+    """
+    grid = _grid(snapshots)
+    years = grid.index.get_level_values("year")
+    grid = grid[(years != leave_out) & ((years < leave_out) if earlier_only else True) & grid["final"].notna()]
+    if grid.empty:
+        raise ValueError(f"no complete year of year-to-date publications other than {leave_out or 'none'}: the season is not known")
+    share = grid[list(WEEKS)].div(grid["final"], axis=0)
+    share.columns.name = "school_week"
+    long = share.stack().rename("share").reset_index()
+    keys = ["geography", "area", "region_name", "phase", "school_week"]
+    out = long.groupby(keys, dropna=False, as_index=False).agg(share=("share", "median"), years=("share", "size"))
+    region = out.loc[out["geography"] == "region", ["area", "phase", "school_week", "share"]]
+    region = region.rename(columns={"area": "region_name", "share": "region_share"})
+    out = out.merge(region, on=["region_name", "phase", "school_week"], how="left", validate="m:1")
+    weight = (out["years"] / (out["years"] + OWN_WEIGHT)).where(out["geography"].eq("la") & out["region_share"].notna(), 1.0)
+    out["share"] = weight * out["share"] + (1 - weight) * out["region_share"].fillna(0.0)
+    return out.drop(columns="region_share")
+
+
+def settling(snapshots: pd.DataFrame) -> pd.DataFrame:
+    """How much of a year's uncertainty is left by each week: phase, school_week, left (0-1, never rising), pairs.
+
+    Measured on authorities net of their region, as a school is judged net of its authority: spread (MAD) of what the rate so far, divided by the
+    season of the other years, misses the final rate by, over the spread of the yearly change of the final rate.
+    """
+    grid = _grid(snapshots)
+    missed = []
+    for year in sorted(set(grid.index.get_level_values("year"))):
+        try:
+            shape = season(snapshots, leave_out=year)
+        except ValueError:
+            continue
+        mine = grid[grid.index.get_level_values("year") == year]
+        shares = shape.pivot(index=["geography", "area", "phase"], columns="school_week", values="share").reindex(columns=list(WEEKS))
+        keys = pd.MultiIndex.from_arrays([mine.index.get_level_values(k) for k in ("geography", "area", "phase")])
+        projected = mine[list(WEEKS)].to_numpy() / shares.reindex(keys).to_numpy()
+        missed.append(pd.DataFrame(projected - mine[["final"]].to_numpy(), index=mine.index, columns=WEEKS))
+    if not missed:
+        raise ValueError("fewer than two complete years of year-to-date publications: how fast a year settles is not known")
+    errors = _net_of_region(pd.concat(missed))
+    finals = grid[["final"]].unstack("year").droplevel(0, axis=1).sort_index(axis=1)
+    change = _net_of_region(finals.diff(axis=1).stack().rename("change").to_frame())
+    yearly = change.groupby("phase")["change"].agg(_mad)
+    errors.columns.name = "school_week"
+    left = errors.stack().rename("error").reset_index().groupby(["phase", "school_week"], as_index=False).agg(
+        spread=("error", _mad), pairs=("error", "size")
+    )
+    left["left"] = (left["spread"] / left["phase"].map(yearly)).clip(upper=1.0)
+    left["left"] = left.iloc[::-1].groupby("phase")["left"].cummax()
+    return left[["phase", "school_week", "left", "pairs"]]
+
+
+def _net_of_region(frame: pd.DataFrame) -> pd.DataFrame:
+    """Authority rows less the row of their region, same phase and year."""
+    la = frame[frame.index.get_level_values("geography") == "la"]
+    region = frame[frame.index.get_level_values("geography") == "region"].droplevel(["geography", "region_name"])
+    keys = pd.MultiIndex.from_arrays([la.index.get_level_values(k) for k in ("region_name", "phase", "year")])
+    return la - region.reindex(keys).to_numpy()
+
+
+def _mad(values: pd.Series) -> float:
+    return float(MAD * (values - values.median()).abs().median())
+
+
+def path(
+    baseline: pd.DataFrame, expectations: pd.DataFrame, schools: pd.DataFrame, snapshots: pd.DataFrame, year: str, shape: pd.DataFrame,
+    left: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
+    """Where each school should stand, week by week, in `year`.
+
+    `schools`: urn, la_ons_code, region_name, phase. `shape` of `season`, `left` of `settling`. Out, one row per urn x school_week for which the area
+    has a figure: urn, phase, school_week, end (Friday), path_from (la, region or england), share, area_movement_pp (the area's rate so far less what
+    last year's final rate would give by now), unchanged_pct (on the baseline), target_pct (on the target), sd_pp (of a school whose year ends on
+    its target), lower_pct, upper_pct (95 % limits around target_pct). Cumulative absence, %. The area is the authority, else region, else England.
+    """
+    before = f"{int(year[:4]) - 1}-{year[2:4]}"
+    grid = _grid(snapshots)
+    by_year = {y: grid[grid.index.get_level_values("year") == y].droplevel(["region_name", "year"]) for y in (before, year)}
+    now = by_year[year][list(WEEKS)]
+    now.columns.name = "school_week"
+    areas = now.stack().rename("so_far").reset_index().merge(
+        shape[["geography", "area", "phase", "school_week", "share"]], on=["geography", "area", "phase", "school_week"], validate="1:1"
+    )
+    last = by_year[before]["final"].rename("last_final").reset_index()
+    areas = areas.merge(last, on=["geography", "area", "phase"], validate="m:1").dropna(subset=["last_final"])
+    areas["area_movement_pp"] = areas["so_far"] - areas["share"] * areas["last_final"]
+    mine = expectations[["urn", "target_absence_pct"]].merge(baseline[["urn", "baseline_pct", "sd_pp"]], on="urn", validate="1:1")
+    mine = mine.merge(schools[["urn", "la_ons_code", "region_name", "phase"]], on="urn", validate="1:1")
+    found, wanted = [], mine
+    for geography, key in (("la", "la_ons_code"), ("region", "region_name"), ("england", None)):
+        part = areas.loc[areas["geography"] == geography, ["area", "phase", "school_week", "share", "area_movement_pp"]]
+        rows = wanted.assign(area="England" if key is None else wanted[key]).merge(part, on=["area", "phase"], validate="m:m")
+        found.append(rows.assign(path_from=geography))
+        wanted = wanted[~wanted["urn"].isin(rows["urn"])]
+    out = pd.concat(found, ignore_index=True).merge(left[["phase", "school_week", "left"]], on=["phase", "school_week"], validate="m:1")
+    out["end"] = first_monday(year) + pd.to_timedelta(7 * (out["school_week"] - 1) + 4, unit="D")
+    out["unchanged_pct"] = out["share"] * out["baseline_pct"] + out["area_movement_pp"]
+    out["target_pct"] = out["share"] * out["target_absence_pct"] + out["area_movement_pp"]
+    out["sd_pp"] = out["share"] * out["sd_pp"] * out["left"]
+    half = norm.ppf(0.975) * out["sd_pp"]
+    out["lower_pct"], out["upper_pct"] = (out["target_pct"] - half).clip(lower=0.0), out["target_pct"] + half
+    columns = ["urn", "phase", "school_week", "end", "path_from", "share", "left", "area_movement_pp", "unchanged_pct", "target_pct", "sd_pp"]
+    return out[[*columns, "lower_pct", "upper_pct"]].sort_values(["urn", "school_week"], ignore_index=True)
+
+
+def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.28, too_early: float = 0.5) -> pd.DataFrame:
+    """Each school's rate so far against its path.
+
+    `so_far`: urn, school_week, absence_pct (cumulative, %). `paths` of `path`. Out: those rows with target_pct, shortfall_pp, z, course (`COURSE`) and
+    words. Too early to say while more than `too_early` of the year's uncertainty is left. Schools without a path get no row.
+    """
+    out = so_far[["urn", "school_week", "absence_pct"]].merge(paths, on=["urn", "school_week"], validate="1:1")
+    out["shortfall_pp"] = out["absence_pct"] - out["target_pct"]
+    out["z"] = out["shortfall_pp"] / out["sd_pp"].where(out["sd_pp"] > 0)
+    course = np.select([out["left"] > too_early, out["shortfall_pp"] <= 0, ~(out["z"] > noise_z)], [COURSE[3], COURSE[0], COURSE[1]], COURSE[2])
+    out["course"] = pd.Series(course, index=out.index, dtype="str")
+    words = {
+        "too_early": "Too early to say: more than half of what decides a year is still to come.",
+        "on_course": "On course: no higher than the path to the target.",
+        "within_noise": "Above the path by no more than chance moves a school at this time of year.",
+        "off_course_by_more_than_noise": "Above the path by more than chance moves a school at this time of year: worth asking why.",
+    }
+    return out.assign(words=out["course"].map(words))
+
+
+def xmr(values: pd.Series) -> pd.DataFrame:
+    """Individuals chart of a series in time order: value, centre (mean), lower, upper (2.66 mean moving ranges), moving_range, signal.
+
+    `signal`: `beyond_limits`, `run_of_eight` (eight in a row on one side of the centre), else ''. Needs eight values; raises ValueError with fewer.
+    """
+    known = values.dropna().astype("float64")
+    if len(known) < RUN:
+        raise ValueError(f"{len(known)} weeks are too few for control limits: {RUN} are needed")
+    ranges = known.diff().abs()
+    centre, half = known.mean(), SIGMA_PER_RANGE * ranges.mean()
+    side = np.sign(known - centre)
+    length = side.groupby((side != side.shift()).cumsum()).transform("size")
+    run = side.ne(0) & (length >= RUN)
+    signal = np.select([(known - centre).abs() > half, run], ["beyond_limits", "run_of_eight"], "")
+    return pd.DataFrame(
+        {"value": known, "centre": centre, "lower": centre - half, "upper": centre + half, "moving_range": ranges, "signal": signal}
+    )
+
+
+def dispersion(periods: pd.DataFrame) -> pd.DataFrame:
+    """Over-dispersion of authorities around their region, by phase: phase, phi, tau_pp, windows.
+
+    Variance of a rate p on n sessions = phi p (1 - p) / n + tau^2. phi is far above 1 because a pupil's sessions go together. Departures are net of the
+    region's rate and of the authority's usual departure; their squared MADs in ten groups by size are fitted with non-negative least squares.
+    """
+    region = periods.loc[periods["geography"] == "region", ["area", "phase", "kind", "start", "end", "absence_pct"]]
+    region = region.rename(columns={"area": "region_name", "absence_pct": "region_pct"})
+    la = periods[periods["geography"] == "la"].merge(region, on=["region_name", "phase", "kind", "start", "end"], validate="m:1")
+    la["departure"] = la["absence_pct"] - la["region_pct"]
+    la["departure"] -= la.groupby(["area", "phase", "year"])["departure"].transform("median")
+    p = la["absence_pct"] / 100
+    la["binomial"] = 1e4 * p * (1 - p) / la["possible_sessions"]
+    rows = []
+    for phase, group in la.groupby("phase"):
+        fifth = pd.qcut(group["binomial"], 10, labels=False, duplicates="drop")
+        binned = group.groupby(fifth).agg(variance=("departure", lambda s: _mad(s) ** 2), binomial=("binomial", "median"))
+        (tau2, phi), _ = nnls(np.column_stack([np.ones(len(binned)), binned["binomial"]]), binned["variance"].to_numpy())
+        rows.append((phase, phi, float(np.sqrt(tau2)), len(group)))
+    return pd.DataFrame(rows, columns=["phase", "phi", "tau_pp", "windows"])
+
+
+def funnel(rows: pd.DataFrame, spread: pd.DataFrame, level: float = 0.998) -> pd.DataFrame:
+    """Over-dispersed funnel limits around an expected rate.
+
+    `rows`: phase, absence_pct, expected_pct, possible_sessions. `spread` of `dispersion`. Adds sd_pp, z, lower_pct, upper_pct (`level` two-sided) and
+    outside (True beyond them).
+    """
+    out = rows.merge(spread[["phase", "phi", "tau_pp"]], on="phase", how="left", validate="m:1")
+    p = (out["expected_pct"] / 100).clip(0, 1)
+    out["sd_pp"] = np.sqrt(out["phi"] * 1e4 * p * (1 - p) / out["possible_sessions"] + out["tau_pp"] ** 2)
+    half = norm.ppf(0.5 + level / 2) * out["sd_pp"]
+    out["z"] = (out["absence_pct"] - out["expected_pct"]) / out["sd_pp"]
+    out["lower_pct"], out["upper_pct"] = (out["expected_pct"] - half).clip(lower=0.0), out["expected_pct"] + half
+    return out.assign(outside=(out["absence_pct"] < out["lower_pct"]) | (out["absence_pct"] > out["upper_pct"])).drop(columns=["phi", "tau_pp"])
