@@ -44,7 +44,8 @@ def table(frame: pd.DataFrame, caption: str, decimals: dict[str, int] | int = 2,
         text[name] = [_cell(value, name, digits) for value in shown[name].tolist()]
     numeric = [n for n in shown.columns if pd.api.types.is_numeric_dtype(shown[n]) and not pd.api.types.is_bool_dtype(shown[n])]
     heads = "".join(_tag("th", label(str(n)).replace("_", " "), n in numeric) for n in shown.columns)
-    body = "".join("<tr>" + "".join(_tag("td", v, n in numeric) for n, v in zip(text, row, strict=True)) + "</tr>" for row in zip(*text.values()))
+    rows_of_text = zip(*text.values(), strict=True)
+    body = "".join("<tr>" + "".join(_tag("td", v, n in numeric) for n, v in zip(text, row, strict=True)) + "</tr>" for row in rows_of_text)
     more = f"<p>{len(frame) - rows:,} more rows.</p>" if len(frame) > rows else ""
     return HTML(f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{more}")
 
