@@ -31,6 +31,9 @@ def test_the_worked_example_is_what_the_code_gives():
     assert f"**{norm.cdf((t - baseline + y - t) / sd):.0%}".replace("%", " %**") in EXAMPLE
 
 
-@pytest.mark.parametrize("name, words", [("slope", "b = {}"), ("floor_pp", "floor {}"), ("cap_pp", "cap {}"), ("national_path_pp", "{} points a year")])
+QUOTED = {"slope": "b = {}", "floor_pp": "floor {}", "cap_pp": "cap {}", "national_path_pp": "{} points a year"}
+
+
+@pytest.mark.parametrize(("name", "words"), QUOTED.items())
 def test_the_paper_quotes_the_default_parameters(name, words):
     assert re.search(re.escape(words.format(getattr(make(), name))), PAPER)
