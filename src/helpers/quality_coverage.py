@@ -19,6 +19,7 @@ WITHOUT_POINT_SHARE = 0.08  # open schools without a point: 2.2 %
 WITHOUT_IDACI_SHARE = 0.02  # 1 of 22,067
 OUTSIDE_LA_SHARE = 0.02  # schools more than 3 km outside their LA's polygon: 0.05 %
 NEAR_LA_M = 3000
+WALES = range(400_000, 500_000)  # URNs of Welsh schools: they end the links file and concern nobody here
 
 
 def coverage_findings(readings, registers: dict[str, pd.DataFrame], release: str) -> list[Finding]:
@@ -77,22 +78,20 @@ def _figures_there(readings, register: pd.DataFrame, year: str) -> list[Finding]
 
 
 def _rates_there(readings, register: pd.DataFrame, year: str) -> list[Finding]:
-    """Every area has every phase and measure of the area-rates file, blank or not, and every LA of the register is one of its areas."""
+    """Every area has a row, blank or not, for each phase and measure that the file holds or must hold; every LA of the register is an area."""
     rates = readings.area_rates[readings.area_rates["year"] == year]
     if rates.empty:
         return []
     file = rates["file"].iloc[0]
     areas = set(zip(rates["geography"], rates["area_code"], strict=True))
     found = []
-    for phase in PHASES:
-        for measure in MEASURES:
-            cell = rates[(rates["phase"] == phase) & (rates["measure"] == measure)]
-            lost = sorted(areas - set(zip(cell["geography"], cell["area_code"], strict=True)))
-            if lost:
-                words = (
-                    f"{measure}, {phase}, {in_words(year)}: {len(lost)} of {len(areas)} areas have no row, first {lost[0][0]} {lost[0][1]}"
-                )
-                found.append(hard("incomplete_file", words, file=file, year=year, column=measure, value=lost[0][1], what_to_do=DOWNLOAD))
+    cells = {key: set(zip(rows["geography"], rows["area_code"], strict=True)) for key, rows in rates.groupby(["phase", "measure"])}
+    held = readings.area_rates[["phase", "measure"]].drop_duplicates().itertuples(index=False)
+    for phase, measure in sorted({*map(tuple, held), *((p, m) for p in PHASES for m in MEASURES)}):
+        lost = sorted(areas - cells.get((phase, measure), set()))
+        if lost:
+            words = f"{measure}, {phase}, {in_words(year)}: {len(lost)} of {len(areas)} areas have no row, first {lost[0][0]} {lost[0][1]}"
+            found.append(hard("incomplete_file", words, file=file, year=year, column=measure, value=lost[0][1], what_to_do=DOWNLOAD))
     las = set(register.loc[register["phase"].isin(PHASES), "la_code"].dropna())
     absent = sorted(las - {code for geography, code in areas if geography == "la"})
     if absent:
@@ -125,7 +124,7 @@ def _links_there(readings, registers: dict[str, pd.DataFrame], release: str) -> 
             (readings.links[kind.str.startswith("successor")], "link_urn", "urn"),
         )
     ]
-    england = {p for p in pairs[0] | pairs[1] if max(p) < 400000}
+    england = {p for p in pairs[0] | pairs[1] if not any(urn in WALES for urn in p)}
     share = len(england & (pairs[0] ^ pairs[1])) / max(len(england), 1)
     found = []
     if share > ONE_SIDED_SHARE:

@@ -95,6 +95,14 @@ def _within_census(census: pd.DataFrame, year: str) -> list[Finding]:
     found += _rows(census[estab], "estab", "the establishment number is not four digits")
     twice = census.duplicated(["la_code", "estab"]) & ~census.duplicated("urn")
     found += _rows(census[twice], "estab", "another school has the same LA and establishment number")
+    plans = census.groupby("phase")[["ehcp_pct", "sen_support_pct"]].median()
+    wrong = [
+        p for p in plans.index if p in ("primary", "secondary", "special") and (plans.loc[p].idxmax() == "ehcp_pct") != (p == "special")
+    ]
+    if wrong:
+        words = f"{wrong[0]} schools have a median of {plans.loc[wrong[0], 'ehcp_pct']:.0f} % of pupils with an EHC plan and "
+        words += f"{plans.loc[wrong[0], 'sen_support_pct']:.0f} % with SEN support: the two columns are in each other's place"
+        found.append(hard("identity_broken", words, file=census["file"].iloc[0], column="ehcp_pct", year=year, what_to_do=SHIFTED))
     types = census.groupby("phase")["roll"].median()
     if {"primary", "secondary"} <= set(types.index) and types["primary"] >= types["secondary"]:
         words = f"the median primary roll ({types['primary']:.0f}) is not below the median secondary roll ({types['secondary']:.0f})"

@@ -12,8 +12,8 @@ from helpers.rates import GEOGRAPHIES, MEASURES, PHASES, roll_up, sessions_of
 
 CHECK_FILE = "Compare the file with the publisher's page, download it again, and read the rows of the place named."
 
-# Tolerance of a cell = base_pp + per_spread x spread_pp of the cell (see `rates.roll_up`) + per_school / (n_schools + 1) + hidden_share x ours_pct (for
-# schools whose rate is suppressed because it is low). Where `look_pp` is given, a smaller difference already earns a flag.
+# Tolerance of a cell = base_pp + per_spread x spread_pp of the cell (see `rates.roll_up`) + per_school / (n_schools + 1) + hidden_share x ours_pct
+# (for schools whose rate is suppressed because it is low). Where `look_pp` is given, a smaller difference already earns a flag.
 # `measured_pp`: largest absolute difference on the published data, 2018/19 for roll and 2022/23 for pupils_r_to_11. Sessions are exact but for
 # rounding; no published file of all schools gives them.
 _BIAS = "pupils stand in for sessions; England and regions average over many schools"
@@ -29,7 +29,7 @@ _ROWS = [
     ("absence", "secondary", "pupils_r_to_11", "england", 0.05, 0.0, 0.0, None, 0.010, _BIAS),
     ("absence", "secondary", "pupils_r_to_11", "region", 0.07, 0.0, 0.0, None, 0.018, _BIAS),
     ("absence", "secondary", "pupils_r_to_11", "la", 0.15, 0.3, 0.0, None, 0.196, _MIX),
-    ("absence", "special", "pupils_r_to_11", "england", 0.20, 0.0, 0.0, None, 0.056, _BIAS),
+    ("absence", "special", "pupils_r_to_11", "england", 0.20, 0.0, 0.0, None, 0.055, _BIAS),
     ("absence", "special", "pupils_r_to_11", "region", 0.80, 0.0, 0.0, None, 0.428, _UNSEEN),
     ("absence", "special", "pupils_r_to_11", "la", 0.50, 2.0, 12.0, 0.75, 4.005, _UNSEEN),
     ("persistent", "primary", "pupils_r_to_11", "england", 0.25, 0.0, 0.0, None, 0.122, _COUNTS),
@@ -70,6 +70,9 @@ _KEYS = ["measure", "phase", "weights", "geography"]
 TOLERANCES = pd.DataFrame(_ROWS, columns=[*_KEYS, "base_pp", "per_spread", "per_school", "look_pp", "measured_pp", "reason"])
 ROUNDING_PP = 0.056  # national rows have one decimal, area rates two: half of each, and the last digit of the floats
 PROFILE_MARGIN = 1.15  # another year must fit this many times better before a file is said to be of that year
+SAME_YEAR_PP = (
+    0.1  # half of the LA means of a file lie within this of the rates of its own year (at most 0.06 pp where all schools are in it)
+)
 PROFILE_AREAS = 25  # fewer areas than this do not decide a year
 SAME_ROLL_SHARE = 0.5  # two censuses of different years agree on about 2 % of rolls; above this they are the same census
 RECONCILIATION = [
@@ -213,10 +216,14 @@ def _profiles(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
         base = min(registers, key=lambda y: (abs(int(y[:4]) - int(year[:4])), y))
         whole = rows["publication"].iloc[0] == "performance_tables"
         apart = _apart(rows, registers[base], None if whole else one_figure_each(every[every["year"] == base]), published, base)
-        if apart is None or year not in apart:
+        if apart is None:
             continue
         best = apart.idxmin()
-        if best != year and apart[year] > PROFILE_MARGIN * apart[best] + 0.005:
+        if year not in apart:
+            if apart[best] < SAME_YEAR_PP:
+                why = f"no rates were published for that year, and half of its LA means lie within {apart[best]:.2f} pp of those of"
+                found.append(_mislabelled(file, year, best, why, column="" if whole else "time_period"))
+        elif best != year and apart[year] > PROFILE_MARGIN * apart[best] + 0.005:
             why = f"half of its LA means lie more than {apart[year]:.2f} pp from the rates of that year, and only {apart[best]:.2f} pp from those of"
             found.append(_mislabelled(file, year, best, why, column="" if whole else "time_period"))
     return found
@@ -255,16 +262,20 @@ def _censuses(readings) -> list[Finding]:
     found = []
     for i, (one, year, a, file) in enumerate(parts):
         for other, year2, b, file2 in parts[i + 1 :]:
-            both = a.index.intersection(b.index)
-            rolls = (a.loc[both, "roll"], b.loc[both, "roll"])
-            known = rolls[0].notna() & rolls[1].notna() & (rolls[0] > 0)
-            if known.sum() < 30:
-                continue
-            share = float((rolls[0] == rolls[1])[known].mean())
+            share = _same_rolls(a, b)
             if year != year2 and share > SAME_ROLL_SHARE:
                 why = f"{100 * share:.0f} % of its schools have the same roll as in {file2}, which is taken for"
                 found.append(_mislabelled(file, year, year2, why, column="roll"))
             elif year == year2 and one != other and share < SAME_ROLL_SHARE:
-                why = f"only {100 * share:.0f} % of its schools have the same roll as in {file2}, taken for the same year:"
-                found.append(_mislabelled(file, year, "one of the two is of another year", why, column="roll"))
+                twins = [label for kind, label, c, _ in parts if label != year and kind == one and _same_rolls(c, b) > SAME_ROLL_SHARE]
+                why = f"only {100 * share:.0f} % of its schools have the same roll as in {file2} of that year: it may be that of"
+                found.append(_mislabelled(file, year, twins[0] if twins else "another year", why, column="roll"))
     return found
+
+
+def _same_rolls(a: pd.DataFrame, b: pd.DataFrame) -> float:
+    """Share of the schools in both censuses that have the same roll in both; NaN when fewer than 30 are in both."""
+    both = a.index.intersection(b.index)
+    one, other = a.loc[both, "roll"], b.loc[both, "roll"]
+    known = one.notna() & other.notna() & (one > 0)
+    return float((one == other)[known].mean()) if known.sum() >= 30 else float("nan")

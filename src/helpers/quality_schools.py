@@ -20,7 +20,7 @@ HIGHEST = {("primary", "small"): 72.0, ("primary", "other"): 28.0, ("secondary",
 SMALL_ROLL = 100
 FLAG_Z = 4.0  # 32 schools of 2018/19 and 20 of 2022/23 lie beyond; at 3 it would be hundreds
 SIZE_BINS = 8
-LEAST_CELL = 40  # schools of a phase and size needed to say what is usual there
+LEAST_CELL = 30  # schools of a phase and size needed to say what is usual there
 
 
 def impossible_findings(readings) -> list[Finding]:
@@ -138,9 +138,10 @@ def _times(change: float) -> str:
 
 
 def _bins(schools: pd.DataFrame, by: list[str]) -> pd.Series:
-    """Size class of each school within its group: eighths by roll, so that small schools are compared with small ones."""
-    order = schools.groupby(by)["roll"].rank(pct=True)
-    return np.ceil(order * SIZE_BINS).clip(1, SIZE_BINS)
+    """Size class of each school within its group: eighths by roll (fewer where schools are few), so that small schools meet small ones."""
+    rolls = schools.groupby(by)["roll"]
+    classes = (rolls.transform("count") // (2 * LEAST_CELL)).clip(1, SIZE_BINS)
+    return np.ceil(rolls.rank(pct=True) * classes).clip(lower=1)
 
 
 def _spread(values: pd.Series, keys: list) -> tuple[pd.Series, pd.Series]:
@@ -156,13 +157,15 @@ def _jumps(schools: pd.DataFrame, year: str) -> list[Finding]:
     """Flags for changes far outside those of schools of the same phase, size and pair of years, judged by the spread of their own class."""
     known = schools[schools["change"].notna() & (schools["roll"] > 0)]
     keys = [known["phase"], known["before_year"], _bins(known, ["phase", "before_year"])]
-    middle, sd = _spread(known["change"], keys)
-    z = (known["change"] - middle) / sd
+    middle, sd = _spread(known["moved"], keys)
+    phase_middle, phase_sd = _spread(known["moved"], [known["phase"]])  # for pairs of years that few schools have
+    middle, sd = middle.where(sd.notna(), phase_middle), sd.fillna(phase_sd)
+    z = (known["moved"] - middle) / sd
     out = []
     for urn, r in known[z.abs() > FLAG_Z].iterrows():
         figures = sorted([(r["before_year"], r["before_pct"]), (year, r["absence_pct"])])
         sign = 1 if r["before_year"] < year else -1
-        usual = sorted(np.exp(sign * (middle[urn] + side * 0.6745 * sd[urn])) for side in (-1, 1))
+        usual = sorted(np.exp(sign * (r["usual"] + middle[urn] + side * 0.6745 * sd[urn])) for side in (-1, 1))
         words = (
             f"{_named(urn, r)}: absence {figures[0][1]:.1f} % in {in_words(figures[0][0])} and {figures[1][1]:.1f} % in {in_words(figures[1][0])}, "
             f"{_times(sign * r['change'])}; half of the {r['phase']} schools of its size moved to between {usual[0]:.2f} and {usual[1]:.2f} times"
