@@ -27,7 +27,7 @@ def check_folder(folder: Path, release: str | None, console: Console) -> bool:
     by_symbol = symbols.groupby(["file", "symbol"], as_index=False).agg(columns=("column", "nunique"), times=("times", "sum"))
     console.print(_table(by_symbol, "Symbols read as missing, never as zero"))
     console.print(_table(joins(readings), "How the files join"))
-    faults = [*readings.faults, *catalogue.verify(folder, catalogue.read_catalogue())]
+    faults = [*readings.faults, *catalogue.verify(folder, catalogue.read_catalogue(), readings.files)]
     year = release or newest_release(readings)
     if not year:
         faults.append(Fault("hard", "no_release", "no year has both absence and a census by school", what_to_do="Add the missing file."))
