@@ -20,8 +20,7 @@ def check_folder(folder: Path, release: str | None, console: Console) -> bool:
         raise DataRefused(Fault("hard", "no_data", f"there is no folder {folder}", what_to_do="Give the folder that holds the official files."))
     with console.status("reading the files"):
         readings = read_folder(folder)
-    files = readings.files.fillna("")
-    console.print(_table(files[["path", "taken_for", "years", "rows"]], "What each file was taken for"))
+    console.print(_table(readings.files[["path", "taken_for", "years", "rows", "notes"]], "What each file was taken for"))
     counted = [(r.path, c, s, n) for r in readings.files.itertuples() for c, by in (r.symbols or {}).items() for s, n in by.items()]
     symbols = pd.DataFrame(counted, columns=["file", "column", "symbol", "times"])
     by_symbol = symbols.groupby(["file", "symbol"], as_index=False).agg(columns=("column", "nunique"), times=("times", "sum"))
