@@ -78,7 +78,8 @@ def worst_differences(reconciliation: pd.DataFrame) -> pd.DataFrame:
 def _table(frame: pd.DataFrame, title: str) -> Table:
     table = Table(title=title, title_justify="left")
     for name in frame.columns:
-        table.add_column(name.replace("_", " "), justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", overflow="fold")
+        number = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(name.replace("_", " "), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*("" if pd.isna(v) else f"{v:,}" if isinstance(v, int) else str(v) for v in row))
     return table

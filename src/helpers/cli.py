@@ -18,7 +18,7 @@ from helpers.params import ENGLAND, REGIONS, BadParameters, Parameters, region_f
 from helpers.paths import CATALOGUE, SAMPLE, shown
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)  # a log file has no width of its own
 
 
 def _parser() -> argparse.ArgumentParser:
