@@ -200,7 +200,8 @@ def _explain(
             words.append(" ".join([text, *(_passed_over(names[o.hub], o, full[o.hub], row) for o in nearer.itertuples())]))
             continue
         near = "; ".join(f"{names[o.hub]}, {o.km:.0f} km" for o in mine.head(2).itertuples())
-        text = f"{'The hub' if len(mine) == 1 else f'All {len(mine)} hubs'} within reach ({near}{' and others' if len(mine) > 2 else ''}) full: "
+        which, are = ("The hub", "is") if len(mine) == 1 else (f"All {len(mine)} hubs", "are")
+        text = f"{which} within reach ({near}{' and others' if len(mine) > 2 else ''}) {are} full: "
         if row.outcome == "lost_draw":
             n = len(row.tied_with)
             text += f"{n} school{'s' if n > 1 else ''} with the same need drew a lower number than its {row.draw:.4f}."

@@ -27,6 +27,7 @@ KERNEL = 150
 LIMITS_KM = (25.0, 40.0, 60.0)
 LOAD_SHARE = 0.25  # the hubs are meant to reach 5,000 of about 20,000 schools
 DRAWS = 50
+NOW, BEST, BY_PLACES = "hubs open now", "best cover", "greedy, counting places"
 LEAD_COLUMNS = ["urn", "school_name", "trust_name", "region_name", "phase", "serves", "easting", "northing"]
 
 
@@ -46,9 +47,9 @@ class Cover:
 
 @dataclass(frozen=True)
 class HubPlan:
-    """`leads` and `leads_left_out` (hubs that are open), `funnel` and `candidates`, `sites` (the new ones, in the order in which each adds most),
-    `gains` (plan, added, covered_pct), `comparison` (one row per plan), `by_region` (need, cover and places before and after), `solver` (a `Cover`),
-    `limit_km`."""
+    """`leads` and `leads_left_out` (hubs that are open), `funnel` and `candidates`, `sites` (the new ones of the best cover and of the plan that
+    counts places: plan, added (order), urn, gain_pupils, covered_pct, who and where), `gains` (the same for every plan), `comparison` (one row per
+    plan), `by_region` (need, cover and places), `solver` (a `Cover`), `limit_km`."""
 
     leads: pd.DataFrame
     leads_left_out: pd.DataFrame
@@ -161,20 +162,20 @@ def best_cover(cover: sp.csr_matrix, need: np.ndarray, p: int, seconds: float = 
     """
     start = time.perf_counter()
     whole, weight = _merged(cover, need)
-    first, _ = greedy(whole, weight, p)
+    first, first_gains = greedy(whole, weight, p)
     n = whole.shape[1]
-    bound, ranked, status = float(weight.sum()), np.array([], dtype=int), "nothing to solve"
-    chosen = first
+    bound, keep, status, chosen = float(weight.sum()), np.array(first, dtype=int), "nothing to choose", first
     if len(weight) and len(first) == p < n:
         cost, matrix, right = _programme(whole, weight, p)
         relaxed = linprog(cost, A_ub=matrix, b_ub=right, bounds=(0, 1), method="highs-ds", options={"time_limit": seconds})
+        if relaxed.status not in (0, 1):
+            raise RuntimeError(f"the relaxation of the siting problem was not solved: {relaxed.message}")
+        order = (whole.T @ weight).argsort(kind="stable")[::-1]
         if relaxed.status == 0:
             bound = min(bound, -relaxed.fun)
             price = relaxed.lower.marginals[:n] + relaxed.upper.marginals[:n]
-            ranked = np.lexsort([np.arange(n), price, -relaxed.x[:n].round(9)])[:kernel]
-        elif relaxed.status != 1:
-            raise RuntimeError(f"the relaxation of the siting problem was not solved: {relaxed.message}")
-        keep = np.union1d(ranked, first)
+            order = np.lexsort([np.arange(n), price, -relaxed.x[:n].round(9)])
+        keep = np.union1d(order[:kernel], first)
         small, small_weight = _merged(whole[:, keep], weight)
         cost, matrix, right = _programme(small, small_weight, p)
         whole_numbers = np.r_[np.ones(len(keep)), np.zeros(len(small_weight))]
@@ -185,12 +186,12 @@ def best_cover(cover: sp.csr_matrix, need: np.ndarray, p: int, seconds: float = 
         if found.status not in (0, 1):
             raise RuntimeError(f"the siting problem was not solved: {found.message}")
         status = "solved" if found.status == 0 else f"stopped after {seconds:g} s"
-        if found.x is not None and -found.fun > sum(greedy(whole, weight, p)[1]):
+        if found.x is not None and -found.fun > sum(first_gains):
             chosen = keep[np.flatnonzero(found.x[: len(keep)] > 0.5)].tolist()
     order, gains = greedy(whole, weight, p, among=chosen)
     covered = float(sum(gains))
     missing = 1 - covered / bound if bound > 0 else 0.0
-    return Cover(order, covered, bound, max(missing, 0.0), time.perf_counter() - start, len(np.union1d(ranked, first)), status)
+    return Cover(order, covered, bound, max(missing, 0.0), time.perf_counter() - start, len(keep), status)
 
 
 def counting_places(cover: sp.csr_matrix, need: np.ndarray, p: int, places: int) -> list[int]:
@@ -200,13 +201,12 @@ def counting_places(cover: sp.csr_matrix, need: np.ndarray, p: int, places: int)
     columns.sort_indices()
     near = [columns.indices[a:b] for a, b in zip(columns.indptr, columns.indptr[1:], strict=False)]
     left, chosen = need.astype("float64").copy(), []
-    for _ in range(min(p, cover.shape[1])):
-        gains = [left[rows[left[rows] > 0][:places]].sum() for rows in near]
+    for _ in range(min(p, len(near))):
+        gains = [0.0 if site in chosen else left[rows[left[rows] > 0][:places]].sum() for site, rows in enumerate(near)]
         best = int(np.argmax(gains))
         if gains[best] <= 0:
             break
-        rows = near[best]
-        left[rows[left[rows] > 0][:places]] = 0.0
+        left[near[best][left[near[best]] > 0][:places]] = 0.0
         chosen.append(best)
     return chosen
 
@@ -287,69 +287,86 @@ def hub_plan(
     need = schools["need_pupils"].to_numpy()
     open_now = np.asarray(covers(schools, leads, rules.travel_limit_km, rules.road_factor).sum(axis=1)).ravel() > 0
     cover = covers(schools, found, rules.travel_limit_km, rules.road_factor)
-    left = np.where(open_now, 0.0, need)
     solver = best_cover(cover[~open_now], need[~open_now], n_new, seconds)
-    step, step_gains = greedy(cover, left, n_new)
     load = schools.nlargest(round(LOAD_SHARE * len(schools)), "need_pupils").reset_index(drop=True)
-    unserved = load[~served(load, leads, rules)[0]]
-    load_cover = covers(unserved, found, rules.travel_limit_km, rules.road_factor)
-    by_places = counting_places(load_cover, unserved["need_pupils"].to_numpy(), n_new, rules.intensive_places + rules.light_places)
     plans = {
-        "hubs open now": [],
+        NOW: [],
         **naive_plans(found, schools, n_new),
-        "greedy": step,
-        "best cover": solver.chosen,
-        "greedy, counting places": by_places,
+        "greedy": greedy(cover, np.where(open_now, 0.0, need), n_new)[0],
+        BEST: solver.chosen,
+        BY_PLACES: _minding_places(found, load, leads, n_new, rules),
     }
-    rows = []
+    unknown = round(EARLIER_UNNAMED / ANNOUNCED * len(hubs))
+    rows, gains, hubs_then = [], [], {}
     for name, chosen in plans.items():
-        row = _measure(name, pd.concat([leads, found.iloc[chosen][LEAD_COLUMNS]], ignore_index=True), schools, load, rules)
-        low, high = _with_unknown(cover, need, open_now, chosen, round(EARLIER_UNNAMED / ANNOUNCED * len(hubs)), rules.seed)
-        rows.append(row | {"with_unknown_low_pct": low, "with_unknown_high_pct": high})
-    before = need[open_now].sum()
-    best_gains = greedy(cover, left, n_new, among=solver.chosen)[1]
-    gains = [
-        {"plan": name, "added": k, "covered_pct": 100 * (before + total) / need.sum()}
-        for name, each in (("greedy", step_gains), ("best cover", best_gains))
-        for k, total in enumerate(np.r_[0.0, np.cumsum(each)])
-    ]
-    sites = found.iloc[solver.chosen][[*LEAD_COLUMNS, "la_name", "roll", "strong_z"]].reset_index(drop=True)
-    sites = sites.assign(order=np.arange(1, len(sites) + 1), gain_pupils=best_gains)
-    sites["covered_pct"] = 100 * (before + sites["gain_pupils"].cumsum()) / need.sum()
-    both = pd.concat([leads, sites[LEAD_COLUMNS]], ignore_index=True)
-    regions = _by_region(schools, load, leads, both, rules)
-    return HubPlan(leads, left_out, funnel, found, sites, pd.DataFrame(gains), pd.DataFrame(rows), regions, solver, rules.travel_limit_km)
+        hubs_then[name] = pd.concat([leads, found.iloc[chosen][LEAD_COLUMNS]], ignore_index=True)
+        rows.append(
+            _measure(name, hubs_then[name], schools, load, rules) | _with_unknown(cover, need, open_now, chosen, unknown, rules.seed)
+        )
+        gains.append(_gains(name, chosen, found, cover, need, open_now))
+    gained = pd.concat(gains, ignore_index=True)
+    about = found[[*LEAD_COLUMNS, "la_name", "roll", "strong_z"]]
+    sites = gained[gained["plan"].isin([BEST, BY_PLACES]) & (gained["added"] > 0)].merge(about, on="urn", how="left", validate="m:1")
+    regions = _by_region(schools, load, hubs_then, rules)
+    return HubPlan(leads, left_out, funnel, found, sites, gained, pd.DataFrame(rows), regions, solver, rules.travel_limit_km)
+
+
+def _minding_places(found: pd.DataFrame, load: pd.DataFrame, leads: pd.DataFrame, n_new: int, rules: Rules) -> list[int]:
+    """The greedy plan of `counting_places` for what the hubs that are open leave unserved of the planning load."""
+    unserved = load[~served(load, leads, rules)[0]]
+    near = covers(unserved, found, rules.travel_limit_km, rules.road_factor)
+    return counting_places(near, unserved["need_pupils"].to_numpy(), n_new, rules.intensive_places + rules.light_places)
+
+
+def _gains(name: str, chosen: list[int], found: pd.DataFrame, cover: sp.csr_matrix, need: np.ndarray, open_now: np.ndarray) -> pd.DataFrame:
+    """plan, added (0 = the hubs that are open), urn of the site added, gain_pupils, covered_pct; each site where it adds most, then those that add
+    nothing to the cover."""
+    order, gain = greedy(cover, np.where(open_now, 0.0, need), len(chosen), among=chosen) if chosen else ([], [])
+    order, gain = order + [c for c in chosen if c not in order], gain + [0.0] * (len(chosen) - len(gain))
+    urns = pd.array([pd.NA, *found["urn"].iloc[order]], dtype="Int64")
+    out = pd.DataFrame({"plan": name, "added": np.arange(len(order) + 1), "urn": urns, "gain_pupils": [0.0, *gain]})
+    return out.assign(covered_pct=100 * (need[open_now].sum() + out["gain_pupils"].cumsum()) / need.sum())
+
+
+def map_points(plan: HubPlan, schools: pd.DataFrame, road_factor: float = 1.0) -> pd.DataFrame:
+    """Points to draw: layer, school_name, region_name, phase, easting_km, northing_km. Schools of `demand` by whether an open hub, a new one or none
+    is within the limit, then the hubs."""
+    new = plan.sites[plan.sites["plan"] == BEST]
+    near = [nearest_km(schools, hubs, road_factor) <= plan.limit_km for hubs in (plan.leads, new)]
+    names = ["school near a hub that is open", "school near a new hub only"]
+    layers = schools.assign(layer=np.select([n.to_numpy() for n in near], names, default="school near no hub"))
+    out = pd.concat([layers, plan.leads.assign(layer="hub open now"), new.assign(layer="new hub")], ignore_index=True)
+    out["easting_km"], out["northing_km"] = out["easting"] / 1000, out["northing"] / 1000
+    return out[["layer", "school_name", "region_name", "phase", "easting_km", "northing_km"]]
 
 
 def _with_unknown(
     cover: sp.csr_matrix, need: np.ndarray, open_now: np.ndarray, chosen: list[int], unknown: int, seed: int
-) -> tuple[float, float]:
+) -> dict[str, float]:
     """5th and 95th percentile of need covered (%) when `unknown` candidates, drawn at random, are hubs too. The same draws for every plan."""
     rng, columns, shares = np.random.default_rng(seed), cover.tocsc(), []
     fixed = open_now | (np.asarray(columns[:, chosen].sum(axis=1)).ravel() > 0)
     for _ in range(DRAWS):
         drawn = rng.choice(cover.shape[1], size=min(unknown, cover.shape[1]), replace=False)
         shares.append(100 * need[fixed | (np.asarray(columns[:, drawn].sum(axis=1)).ravel() > 0)].sum() / need.sum())
-    return float(np.quantile(shares, 0.05)), float(np.quantile(shares, 0.95))
+    return {"with_unknown_low_pct": float(np.quantile(shares, 0.05)), "with_unknown_high_pct": float(np.quantile(shares, 0.95))}
 
 
-def _by_region(schools: pd.DataFrame, load: pd.DataFrame, leads: pd.DataFrame, both: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Region x phase: need, its share covered before and after, hubs before and after, schools of the planning load, and how many find a place."""
-    parts = schools[["region_name", "phase", "need_pupils"]].copy()
-    for name, hubs in (("before", leads), ("after", both)):
-        parts[f"covered_{name}"] = parts["need_pupils"] * (nearest_km(schools, hubs, rules.road_factor) <= rules.travel_limit_km)
-    out = parts.groupby(["region_name", "phase"], as_index=False).sum()
-    for name, hubs in (("before", leads), ("after", both)):
-        out[f"covered_{name}_pct"] = 100 * out.pop(f"covered_{name}") / out["need_pupils"]
-        number = hubs.groupby(["region_name", "phase"]).size().rename(f"hubs_{name}").reset_index()
-        out = out.merge(number, on=["region_name", "phase"], how="left", validate="1:1").fillna({f"hubs_{name}": 0})
-    placed, _ = served(load, both, rules)
-    tally = (
-        load.assign(placed=placed)
-        .groupby(["region_name", "phase"])
-        .agg(load_schools=("urn", "size"), load_placed=("placed", "sum"))
-        .reset_index()
-    )
-    out = out.merge(tally, on=["region_name", "phase"], how="left", validate="1:1").fillna({"load_schools": 0, "load_placed": 0})
-    counts = ["hubs_before", "hubs_after", "load_schools", "load_placed"]
-    return out.astype(dict.fromkeys(counts, "int64"))
+def _by_region(schools: pd.DataFrame, load: pd.DataFrame, hubs_then: dict[str, pd.DataFrame], rules: Rules) -> pd.DataFrame:
+    """Plan (open now, best cover, counting places) x region x phase: hubs, need_pupils, covered_pct, schools of the planning load, and how many of
+    them find a place."""
+    keys, parts = ["region_name", "phase"], []
+    for name in (NOW, BEST, BY_PLACES):
+        hubs = hubs_then[name]
+        within = nearest_km(schools, hubs, rules.road_factor) <= rules.travel_limit_km
+        out = schools.assign(covered=schools["need_pupils"] * within).groupby(keys)[["need_pupils", "covered"]].sum()
+        out["covered_pct"] = 100 * out.pop("covered") / out["need_pupils"]
+        counted = load.assign(placed=served(load, hubs, rules)[0]).groupby(keys)
+        for column, count in (
+            ("hubs", hubs.groupby(keys).size()),
+            ("load_schools", counted.size()),
+            ("load_placed", counted["placed"].sum()),
+        ):
+            out[column] = count.reindex(out.index).fillna(0).astype("int64")
+        parts.append(out.reset_index().assign(plan=name))
+    return pd.concat(parts, ignore_index=True)

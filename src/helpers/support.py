@@ -182,12 +182,15 @@ def with_records(referrals: pd.DataFrame, records: pd.DataFrame, decisions: pd.D
     newest = records[records["kind"] == "ambition"].sort_values("date").drop_duplicates("urn", keep="last")
     out = referrals.merge(newest[["urn", "value"]].rename(columns={"value": "agreed_attendance_pct"}), on="urn", how="left", validate="1:1")
     said = records[records["kind"] == "challenge"].sort_values(["urn", "date"])
-    words = pd.Series(
-        [f"{d:%Y-%m-%d}: {r} ({w})" for d, r, w in zip(said["date"], said["reason"], said["recorded_by"], strict=True)], dtype="str"
-    )
-    out["challenges"] = out["urn"].map(words.groupby(said["urn"].to_numpy()).agg("; ".join)).fillna("").astype("str")
-    if decisions is not None and len(decisions):
+    words: dict[int, list[str]] = {}
+    for row in said.itertuples():
+        words.setdefault(row.urn, []).append(f"{row.date:%Y-%m-%d}: {row.reason} ({row.recorded_by})")
+    out["challenges"] = pd.Series(["; ".join(words.get(urn, [])) for urn in out["urn"]], index=out.index, dtype="str")
+    if decisions is not None:
         text = decisions.assign(date=decisions["date"].dt.strftime("%Y-%m-%d")).set_index("urn")
         for column in DECISION_COLUMNS:
-            out[column] = out["urn"].map(text[column]).fillna(out[column]).astype("str")
+            decided = text[column].to_dict()
+            out[column] = pd.Series(
+                [decided.get(u, was) for u, was in zip(out["urn"], out[column], strict=True)], index=out.index, dtype="str"
+            )
     return out

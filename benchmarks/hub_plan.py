@@ -1,0 +1,102 @@
+"""Where the next hubs would open, and a rehearsal of routing on pre-pandemic years: aggregates only, no school is named.
+
+    python benchmarks/hub_plan.py --data ../shared/open-data
+
+The rehearsal is a placebo: nobody was asked anything in 2016/17 to 2018/19. It asks what would have been asked, with today's parameters and similar
+schools, and shows how many secondaries two years of verdicts would list and what the places hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+
+from helpers import expectation, forecast, hub_places, national, params, siting, support
+from helpers.paths import resolve
+from helpers.sources import read_folder
+
+PAIRS = (("2016-17", "2017-18"), ("2017-18", "2018-19"))
+
+
+def rehearsal(register, panel, fitted: dict, peers, area_rates, run) -> pd.DataFrame:
+    """Verdict frame (urn, year, z, fixed_z, verdict, shortfall_pp) of secondaries for two pre-pandemic years, net of the region's movement."""
+    seen, first = [], None
+    for before, after in PAIRS:
+        pair = forecast.transition(register, panel, before, after, "secondary", run.seed)
+        roll = pair["roll"].to_numpy("float64")
+        lasts = forecast.shrinkage(roll, fitted["lambda_top"]["secondary"], fitted["lambda_half_roll"])
+        base = pd.DataFrame({"urn": pair["urn"], "phase": "secondary", "absence_pct": pair["y"]})
+        base["baseline_pct"] = pair["c"] + lasts * (pair["y"] - pair["c"])
+        fsm = pair["fsm_pct"].fillna(pair["fsm_pct"].median()).to_numpy("float64")
+        base["sd_pp"] = forecast.spread(roll, base["baseline_pct"].to_numpy("float64"), fsm, fitted["spread"])
+        both = peers[peers["urn"].isin(base["urn"]) & peers["peer_urn"].isin(base["urn"])]
+        asked = expectation.set_expectations(base, both, register, area_rates, run, year=before).expectations
+        each = base.merge(asked[["urn", "target_absence_pct"]], on="urn", validate="1:1")
+        each = each.merge(pair[["urn", "y", "y_next", "region_name", "roll"]], on="urn", validate="1:1")
+        moved = (each["y_next"] - each["y"]) * each["roll"]
+        by_region = moved.groupby(each["region_name"]).transform("sum") / each.groupby("region_name")["roll"].transform("sum")
+        each["shortfall_pp"] = each["y_next"] - by_region - each["target_absence_pct"]
+        each["z"], each["year"] = each["shortfall_pp"] / each["sd_pp"], after
+        start = each.assign(movement=by_region).set_index("urn") if first is None else first
+        fixed = each["y_next"] - by_region - (each["urn"].map(start["movement"]) if first is not None else 0.0)
+        each["fixed_z"] = (fixed - each["urn"].map(start["target_absence_pct"])) / each["urn"].map(start["sd_pp"])
+        each["verdict"] = np.select([each["shortfall_pp"] <= 0, each["z"] <= 1], support.VERDICTS[:2], support.VERDICTS[2])
+        first = start
+        seen.append(each[["urn", "year", "z", "fixed_z", "verdict", "shortfall_pp"]])
+    return pd.concat(seen, ignore_index=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/sample", help="folder of official files")
+    parser.add_argument("--out", default="outputs/bench", help="where the national fit is kept")
+    given = parser.parse_args()
+    run = params.make(region="England", data=str(resolve(given.data)), out=given.out)
+    ingest, model = national.load(run, "ingest"), national.load(run, "model")
+    similar, asks = national.load(run, "peers")["peers"], national.load(run, "expectations")["expectations"]
+    hubs = ingest["hubs"] if "hubs" in ingest else read_folder(run.data_folder).hubs
+    report(
+        run, ingest["register"], ingest["panel"], ingest["area_rates"], model["baseline"], model["model"]["forecast"], similar, asks, hubs
+    )
+
+
+def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs) -> None:
+    """Print the tables."""
+    with pd.option_context("display.width", 220, "display.max_columns", 40, "display.max_colwidth", 80, "display.precision", 1):
+        for limit in siting.LIMITS_KM:
+            start = time.perf_counter()
+            plan = siting.hub_plan(register, baseline, asks, hubs, support.Rules(travel_limit_km=limit, seed=run.seed))
+            solver = plan.solver
+            on_map = f"{len(plan.leads)} hubs on the map, {len(plan.leads_left_out)} not"
+            taken = time.perf_counter() - start
+            print(
+                f"\n== Travel limit {limit:g} km: {on_map}, {len(plan.candidates):,} candidates, {len(solver.chosen)} sites; {taken:.1f} s in all"
+            )
+            print(
+                f"   {solver.status} in {solver.seconds:.1f} s on {solver.kernel} candidates, {100 * solver.gap:.3f} % below the bound over all"
+            )
+            print(plan.comparison.set_index("plan").T.to_string())
+            if limit == support.Rules().travel_limit_km:
+                print(plan.funnel.to_string(index=False))
+                print(plan.by_region.pivot(index=["region_name", "phase"], columns="plan").to_string())
+        verdicts = rehearsal(register, panel, fitted, peers, area_rates, run)
+        routed = support.route(verdicts, register)
+        print(f"\n== Rehearsal of routing (placebo), {verdicts['urn'].nunique():,} secondaries with a verdict")
+        print(support.count_by_threshold(verdicts).to_string(index=False))
+        print(routed.counts.to_string(index=False))
+        start = time.perf_counter()
+        places = hub_places.offer_places(routed.referrals, plan.leads)
+        offers = places.offers.merge(routed.referrals[["urn", "tier"]], on="urn", validate="1:1")
+        print(
+            f"places offered in {time.perf_counter() - start:.1f} s; {places.contests['contest'].nunique()} draws with {len(places.contests)} schools"
+        )
+        print(pd.crosstab([offers["tier"], offers["round"]], offers["outcome"]).to_string())
+        print(offers.loc[offers["outcome"] == "offered", "km"].describe(percentiles=[0.5, 0.95]).to_string())
+        print(places.used.groupby("round")[["places", "used"]].sum().to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Claims about the referral list: who is on it, who never is, and that a person decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers import support
+from helpers.support import DECISION_COLUMNS, VERDICTS, Rules, route
+
+YEARS = ("2017-18", "2018-19")
+MISSED = "missed_by_more_than_noise"
+
+
+def schools(status: list[str]) -> pd.DataFrame:
+    n = len(status)
+    phase = ["special" if s == "special_range_only" else "secondary" for s in status]
+    return pd.DataFrame(
+        {
+            "urn": 100_000 + np.arange(n), "school_name": [f"Invented {i}" for i in range(n)], "la_name": "Somewhere", "region_name": "London",
+            "phase": phase, "status": status, "roll": 800.0, "trust_name": "A Trust", "easting": 1000.0 * np.arange(n), "northing": 0.0,
+        }
+    )  # fmt: skip
+
+
+def verdict(urn: int, year: str, z: float, word: str | None = None, **more) -> dict:
+    word = word or (MISSED if z > 1 else "within_noise" if z > 0 else "met")
+    return {"urn": urn, "year": year, "z": z, "verdict": word, "shortfall_pp": 0.6 * z, **more}
+
+
+def both_years(urn: int, before: float, last: float, **more) -> list[dict]:
+    return [verdict(urn, YEARS[0], before, **more), verdict(urn, YEARS[1], last, **more)]
+
+
+def answer(register: pd.DataFrame, rows: list[dict], rules: Rules | None = None) -> dict[int, str]:
+    routed = route(pd.DataFrame(rows), register, rules)
+    found = dict(zip(routed.referrals["urn"], routed.referrals["tier"], strict=True))
+    return found | dict(zip(routed.left_out["urn"], routed.left_out["code"], strict=True))
+
+
+def test_two_years_above_the_threshold_list_a_school_and_one_does_not():
+    register = schools(["assessed"] * 5)
+    rows = both_years(100_000, 0.8, 0.6) + both_years(100_001, 1.6, 2.0) + both_years(100_002, 0.3, 3.0) + [verdict(100_003, YEARS[1], 3.0)]
+    assert answer(register, rows) == {100_000: "light_touch", 100_001: "intensive", 100_003: "one_year_only", 100_004: "no_verdict"}
+
+
+def test_a_special_school_is_never_routed_whatever_its_point_says():
+    assert answer(schools(["special_range_only"]), both_years(100_000, 9.0, 9.0, fixed_z=9.0)) == {100_000: "special_range_only"}
+
+
+@pytest.mark.parametrize("status", ["tiny", "new", "no_published_absence", "not_in_census", "incomplete_data", "alternative_provision"])
+def test_a_school_without_an_expectation_is_left_out_with_its_own_reason(status):
+    assert answer(schools([status]), both_years(100_000, 9.0, 9.0)) == {100_000: status}
+
+
+def test_too_early_to_say_in_either_year_lists_nobody():
+    early = [verdict(100_000, YEARS[0], 2.0, "too_early"), verdict(100_000, YEARS[1], 2.0, fixed_z=5.0)]
+    late = [verdict(100_001, YEARS[0], 2.0), verdict(100_001, YEARS[1], np.nan, "too_early")]
+    assert answer(schools(["assessed"] * 2), early + late) == {100_000: "too_early", 100_001: "too_early"}
+
+
+def test_changed_circumstances_reopen_the_target_instead_of_listing_the_school():
+    rows = [verdict(100_000, YEARS[0], 2.0, reopened=True), verdict(100_000, YEARS[1], 2.0, reopened=False)]
+    assert answer(schools(["assessed"]), rows) == {100_000: "circumstances_changed"}
+
+
+def test_a_met_target_is_never_listed_even_beside_a_contradictory_z():
+    rows = [verdict(100_000, YEARS[0], 2.0), verdict(100_000, YEARS[1], 2.0, "met", fixed_z=3.0)]
+    assert answer(schools(["assessed"]), rows) == {}
+
+
+def test_years_that_do_not_follow_each_other_are_not_two_years_running():
+    rows = [verdict(100_000, "2015-16", 2.0), verdict(100_000, "2018-19", 2.0)]
+    assert answer(schools(["assessed"]), rows) == {100_000: "one_year_only"}
+
+
+def test_a_talk_is_for_a_large_miss_from_the_first_starting_point_and_offers_no_place():
+    rows = both_years(100_000, -0.2, 0.3, fixed_z=1.4) + both_years(100_001, -0.2, 0.3, fixed_z=1.2)
+    routed = route(pd.DataFrame(rows), schools(["assessed"] * 2))
+    assert dict(zip(routed.referrals["urn"], routed.referrals["tier"], strict=True)) == {100_000: "talk_to_us"}
+    assert "no place is offered" in routed.referrals["why"].item()
+
+
+def test_a_verdict_for_an_unknown_school_is_reported_not_dropped():
+    assert answer(schools(["assessed"]), both_years(199_999, 2.0, 2.0))[199_999] == "not_in_register"
+
+
+def test_the_reason_says_which_test_by_how_much_and_how_sure():
+    routed = route(pd.DataFrame(both_years(100_000, 1.6, 2.0)), schools(["assessed"]))
+    why = routed.referrals["why"].item()
+    for words in (
+        "Two years running",
+        "1.0 pp in 2017/18 (1.6 times",
+        "1.2 pp in 2018/19 (2.0 times",
+        "by luck about once in 802",
+        "nothing about the cause",
+    ):
+        assert words in why, words
+
+
+def test_nothing_is_decided_by_the_machine():
+    routed = route(pd.DataFrame(both_years(100_000, 1.6, 2.0)), schools(["assessed"]))
+    assert (routed.referrals[list(DECISION_COLUMNS)] == "").all(axis=None)
+
+
+def test_no_verdicts_at_all_is_an_answer_for_every_school():
+    empty = pd.DataFrame(columns=["urn", "year", "z", "verdict", "shortfall_pp"]).astype({"urn": "int64"})
+    routed = route(empty, schools(["assessed", "tiny"]))
+    assert routed.referrals.empty and routed.left_out["code"].tolist() == ["no_verdict", "tiny"]
+    assert "why" in routed.referrals and "decision" in routed.referrals
+
+
+def test_two_verdicts_for_one_year_are_refused():
+    with pytest.raises(ValueError, match="school 100000 has two verdicts for 2018-19"):
+        route(pd.DataFrame([verdict(100_000, YEARS[1], 1.0)] * 2), schools(["assessed"]))
+
+
+def test_an_unknown_verdict_is_refused():
+    with pytest.raises(ValueError, match="no verdict .*'failed'"):
+        route(pd.DataFrame([verdict(100_000, YEARS[1], 1.0, "failed")]), schools(["assessed"]))
+
+
+def test_thresholds_out_of_order_are_refused():
+    with pytest.raises(ValueError, match="light_z 2.0 is above intensive_z"):
+        Rules(light_z=2.0)
+
+
+def test_the_count_at_a_threshold_is_the_length_of_the_list():
+    rng = np.random.default_rng(1)
+    rows = [row for urn in range(100_000, 100_300) for row in both_years(urn, *rng.normal(0.5, 1, 2))]
+    register, counts = schools(["assessed"] * 300), support.count_by_threshold(pd.DataFrame(rows)).set_index("z")
+    assert counts["schools"].is_monotonic_decreasing
+    assert counts.loc[0.5, "schools"] == len(route(pd.DataFrame(rows), register).referrals)
+    assert counts.loc[0.0, "expected_by_luck"] == pytest.approx(75)
+
+
+z_values = st.one_of(st.none(), st.floats(-4, 6, allow_nan=False))
+words = st.one_of(st.none(), st.sampled_from(VERDICTS))
+one_verdict = st.tuples(st.sampled_from([*YEARS, "2016-17"]), z_values, words, z_values, st.booleans())
+statuses = st.sampled_from(["assessed", "assessed", "special_range_only", "tiny"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(statuses, st.lists(one_verdict, max_size=3, unique_by=lambda v: v[0])), min_size=1, max_size=8))
+def test_every_school_has_one_answer_and_nobody_is_listed_without_verdicts(drawn):
+    register = schools([status for status, _ in drawn])
+    rows = [
+        {"urn": 100_000 + i, "year": y, "z": z, "verdict": w, "shortfall_pp": None if z is None else 0.6 * z, "fixed_z": f, "reopened": r}
+        for i, (_, verdicts) in enumerate(drawn)
+        for y, z, w, f, r in verdicts
+    ]
+    given_ = pd.DataFrame(rows, columns=["urn", "year", "z", "verdict", "shortfall_pp", "fixed_z", "reopened"]).astype({"urn": "int64"})
+    routed = route(given_, register)
+    assert routed.counts["schools"].sum() == len(register)
+    assert not set(routed.referrals["urn"]) & set(routed.left_out["urn"])
+    last = max((r["year"] for r in rows), default="")
+    for row in routed.referrals.itertuples():
+        status, verdicts = drawn[row.urn - 100_000]
+        by_year = {v[0]: v for v in verdicts}
+        assert status == "assessed" and by_year[last][2] in VERDICTS[1:3] and not by_year[last][4]
+        if row.tier != "talk_to_us":
+            before = by_year[support.year_before(last)]
+            assert before[2] in VERDICTS[1:3] and before[1] > 0.5 and by_year[last][1] > 0.5
