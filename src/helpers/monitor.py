@@ -30,12 +30,12 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Rules:
-    """Thresholds of a verdict. `noise_z`: a school that truly stands on its target is above this once in ten years. `published_counts`: a
-    published rate that reaches the minimum shown in the school's report counts as met, whatever the region did: the report promised it.
+    """Thresholds of a verdict. `noise_z`: a school that truly stands on its target is above this once in ten years. `promise_kept`: a school whose
+    published rate reached the minimum shown in its report is never said to have missed it, at worst to be within the noise, whatever the region did.
     `roll_change_pct`, `sen_rise_pp`: changes from which the target is reopened."""
 
     noise_z: float = 1.28
-    published_counts: bool = True
+    promise_kept: bool = True
     roll_change_pct: float = 20.0
     sen_rise_pp: float = 5.0
 
@@ -146,14 +146,14 @@ def verdicts(
     why = changed.groupby("urn")["words"].agg("; ".join)
     out["reopened"] = out["urn"].isin(why.index)
     for name, z in (("verdict", "z"), ("verdict_without_shocks", "z_without_shocks")):
-        out[name] = _word(out[z], out["met_as_published"] & rules.published_counts, out["reopened"], rules)
+        out[name] = _word(out[z], out["met_as_published"] & rules.promise_kept, out["reopened"], rules)
     out["words"] = _words(out, out["urn"].map(why), rules)
     return out[COLUMNS].sort_values("urn", ignore_index=True)
 
 
 def _word(z: pd.Series, kept: pd.Series, reopened: pd.Series, rules: Rules) -> pd.Series:
-    met = z.le(TINY) | (kept & z.notna())
-    word = np.select([z.isna(), met, reopened, z.le(rules.noise_z)], ["too_early", "met", "too_early", "within_noise"], VERDICTS[2])
+    cases = [z.isna(), z.le(TINY), reopened, kept | z.le(rules.noise_z)]
+    word = np.select(cases, ["too_early", "met", "too_early", "within_noise"], VERDICTS[2])
     return pd.Series(word, index=z.index, dtype="str")
 
 
@@ -170,16 +170,18 @@ def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
         net = f"Absence was {r.absence_pct:.1f}%; {off}. Net of that it was {abs(r.shortfall_pp):.2f} points "
         net += f"{'above' if r.shortfall_pp > 0 else 'below'} the {r.target_absence_pct:.2f}% asked"
         size = f"({abs(r.z):.1f} times what chance typically moves a school like this)"
-        if r.verdict == "met" and r.shortfall_pp > TINY:
-            ending = ". The published rate reached the minimum in the school's report, so it counts as met."
-        elif r.verdict == "met":
+        if r.verdict == "met":
             ending = ": met."
         elif r.reopened:
             ending = f", but circumstances changed ({reason}): the target is to be set anew, not failed."
+        elif r.z > rules.noise_z and r.verdict == "within_noise":
+            ending = f" {size}: more than chance makes likely. But the published rate reached the minimum in the school's report: not missed."
         elif r.verdict == "within_noise":
             ending = f" {size}: within what chance alone can do."
         else:
             ending = f" {size}: missed by more than chance alone makes likely."
+        if r.met_as_published and r.verdict == "within_noise" and r.z <= rules.noise_z:
+            ending += " The published rate did reach the minimum in the school's report."
         if r.verdict != r.verdict_without_shocks:
             ending += f" Without the shocks the verdict would be: {r.verdict_without_shocks.replace('_', ' ')}."
         out.append(net + ending)
@@ -189,9 +191,9 @@ def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
 def rebase(baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, least_ask_pp: float = 0.1):
     """Baseline and expectations for a second year, from the first year's outcome: (baseline, expectations) with the columns `verdicts` needs.
 
-    The weight on a school's own figure is the one its first baseline implies, (B - c) / (y - c), the phase's median where y is close to c; the context
-    moves with the region; the improvement asked of the baseline, B - T, is asked again. A release fits all this anew; this is for following
-    one set of targets through a second year before that. Schools without an outcome or a movement get no row.
+    The weight on a school's own figure is the one its first baseline implies, (B - c) / (y - c), the phase's median where y is close to c; the
+    context moves with the region; the improvement asked of the baseline, B - T, is asked again. A release fits all this anew; this is for
+    following one set of targets through a second year before that. Schools without an outcome or a movement get no row.
     """
     rows = baseline[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
     rows = rows.merge(expectations[["urn", "target_absence_pct"]], on="urn", validate="1:1")
@@ -213,14 +215,15 @@ def rebase(baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.Data
 def two_years(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Both years' z of each school with two verdicts, the second re-based (its target set from the first year's outcome).
 
-    Out: urn, z_first, z_second, z_routing (the smaller: above a threshold only when both are; NaN when either is missing, and where a target was met
-    as published or reopened in either year), z_routing_without_shocks. method: z_routing > .5 lists about a quarter, > 1.5 about one in forty; with
-    no policy at all the counts are the same, so the list says who stood out twice, not who did wrong.
+    Out: urn, z_first, z_second, z_routing (the smaller of the two: above a threshold only when both are), z_routing_without_shocks. z_routing is NaN
+    where a year has no z, or a target was met, reopened, or reached as published in either year. With no policy at all chance lists as many
+    schools above any threshold, so a list says who stood out twice, not who did wrong.
     """
-    columns = ["urn", "z", "z_without_shocks", "verdict", "reopened"]
+    columns = ["urn", "z", "z_without_shocks", "verdict", "reopened", "met_as_published"]
     out = first[columns].merge(second[columns], on="urn", suffixes=("_first", "_second"), validate="1:1")
     eligible = out["z_first"].notna() & out["z_second"].notna() & ~out["reopened_first"] & ~out["reopened_second"]
     eligible &= out["verdict_first"].ne("met") & out["verdict_second"].ne("met")
+    eligible &= ~out["met_as_published_first"] & ~out["met_as_published_second"]
     out["z_routing"] = out[["z_first", "z_second"]].min(axis=1).where(eligible)
     out["z_routing_without_shocks"] = out[["z_without_shocks_first", "z_without_shocks_second"]].min(axis=1).where(eligible)
     return out[["urn", "z_first", "z_second", "z_routing", "z_routing_without_shocks"]]

@@ -155,8 +155,8 @@ def path(
 def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.28, too_early: float = 0.5) -> pd.DataFrame:
     """Each school's rate so far against its path.
 
-    `so_far`: urn, school_week, absence_pct (cumulative, %). `paths` of `path`. Out: those rows with target_pct, shortfall_pp, z, course (`COURSE`) and
-    words. Too early to say while more than `too_early` of the year's uncertainty is left. Schools without a path get no row.
+    `so_far`: urn, school_week, absence_pct (cumulative, %). `paths` of `path`. Out: those rows with target_pct, shortfall_pp, z, course (`COURSE`)
+    and words. Too early to say while more than `too_early` of the year's uncertainty is left. Schools without a path get no row.
     """
     out = so_far[["urn", "school_week", "absence_pct"]].merge(paths, on=["urn", "school_week"], validate="1:1")
     out["shortfall_pp"] = out["absence_pct"] - out["target_pct"]
@@ -194,8 +194,8 @@ def xmr(values: pd.Series) -> pd.DataFrame:
 def dispersion(periods: pd.DataFrame) -> pd.DataFrame:
     """Over-dispersion of authorities around their region, by phase: phase, phi, tau_pp, windows.
 
-    Variance of a rate p on n sessions = phi p (1 - p) / n + tau^2. phi is far above 1 because a pupil's sessions go together. Departures are net of the
-    region's rate and of the authority's usual departure; their squared MADs in ten groups by size are fitted with non-negative least squares.
+    Variance of a rate p on n sessions = phi p (1 - p) / n + tau^2. phi is far above 1 because a pupil's sessions go together. Departures are net of
+    the region's rate and of the authority's usual departure; their squared MADs in ten groups by size are fitted with non-negative least squares.
     """
     region = periods.loc[periods["geography"] == "region", ["area", "phase", "kind", "start", "end", "absence_pct"]]
     region = region.rename(columns={"area": "region_name", "absence_pct": "region_pct"})

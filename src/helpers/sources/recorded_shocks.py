@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.faults import DataRefused, Fault
+from helpers.faults import DataRefused
 from helpers.shocks import NAMES
 from helpers.snapshots import weekdays
 
@@ -35,8 +35,8 @@ def empty() -> pd.DataFrame:
 def read_recorded_shocks(path: str | Path) -> pd.DataFrame:
     """The recorded shocks of a file; columns `COLUMNS`.
 
-    Raises `DataRefused` naming file, row, column, value and what to do: unknown code or scope, dates reversed or in two school years, an effect larger
-    than if every pupil had been away on all of those days, no evidence, nobody's name, the same shock twice.
+    Raises `DataRefused` naming file, row, column, value and what to do: unknown code or scope, dates reversed or in two school years, an effect
+    larger than if every pupil had been away on all of those days, no evidence, nobody's name, the same shock twice.
     """
     path = Path(path)
     report = FileReport(path.name)
@@ -87,7 +87,7 @@ def _check(rows: pd.DataFrame, table: Table, report: FileReport) -> None:
         ("dates_reversed", "end", known & (rows["end"] < rows["start"]), "the shock ends before it starts"),
         ("two_school_years", "end", known & rows["year"].isna(), "the dates lie in two school years: enter one line for each"),
         ("no_effect", "effect_year_pp", rows["effect_year_pp"].isna(), "say by how many points the year's rate was raised"),
-        ("effect_too_large", "effect_year_pp", known & (rows["effect_year_pp"] > most), "more than if every pupil had been away on each of these days"),
+        ("effect_too_large", "effect_year_pp", known & (rows["effect_year_pp"] > most), "more than if all pupils were away on all these days"),
         ("no_evidence", "evidence", ~(rows["evidence"].str.len() >= LEAST_EVIDENCE).eq(True), "say what shows it: a letter, a notice, a register"),
         ("nobody", "entered_by", rows["entered_by"].isna(), "say who entered it"),
         ("no_entry_date", "entered_on", rows["entered_on"].isna(), "say when it was entered"),
