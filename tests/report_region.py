@@ -33,6 +33,13 @@ LONG_NAME = "Ysgol Sant Ŵyn’s and St Mary-le-Marsh Church of England (Volunta
 GATE_COLUMNS = (
     "year", "geography", "area_name", "phase", "measure", "n_schools", "ours_pct", "published_pct", "difference_pp", "tolerance_pp", "verdict",
 )  # fmt: skip
+FLAG = {
+    "severity": "flag",
+    "code": "rate_jumped",
+    "message": "Elm Hill School 4 (URN 900005): absence 4.9 % in 2021/22 and 9.1 % in 2022/23, 1.9 times",
+    "what_to_do": "Read the row in the published file.",
+    "urn": 900005,
+}
 PARAMETERS = {
     "region": REGION,
     "release": RELEASE,
@@ -267,7 +274,7 @@ def write_region(folder: Path, count: int = 60, seed: int = 1) -> tuple[Path, Pa
             ]
         ],
         "statuses": schools["status"].value_counts().to_dict(),
-        "faults": [{"severity": "flag", "code": "jump", "message": "absence rose by 6 points in a year", "urn": 900005}],
+        "faults": [FLAG],
     }
     manifest = {
         "sample": True,
@@ -276,11 +283,11 @@ def write_region(folder: Path, count: int = 60, seed: int = 1) -> tuple[Path, Pa
         "inputs": [
             {
                 "file": "performance-tables/2022-2023/england_abs.csv",
-                "taken_for": "absence by school",
+                "taken_for": "absence_performance_tables",
                 "years": ["2022-23"],
                 "sha256": "0" * 64,
             },
-            {"file": "census/spc.csv", "taken_for": "school census", "years": ["2022-23"], "sha256": "1" * 64},
+            {"file": "census/spc.csv", "taken_for": "census_spc", "years": ["2022-23"], "sha256": "1" * 64},
         ],
     }
     region, national = folder / RELEASE / "north-east", folder / RELEASE / "national"

@@ -219,6 +219,13 @@ def test_years_after_the_release_are_not_shown(inputs):
     assert all(row["year"] != "2023/24" for row in school.school_facts(PackInputs(**told), 900001)["history"]["rows"])
 
 
+def test_what_the_gate_flags_is_said_on_the_page_of_the_school_and_on_the_region_page(inputs, pages):
+    told = "absence 4.9% in 2021/22 and 9.1% in 2022/23, 1.9 times"
+    assert told in "".join(pages["900005.html"].text).lower()
+    assert told in "".join(pages["index.html"].text).lower()
+    assert "asks a person to look" not in "".join(pages["900006.html"].text)
+
+
 def test_a_failure_leaves_nothing_and_names_the_school(inputs, tmp_path, monkeypatch):
     original = school.render
 

@@ -38,13 +38,15 @@ def driver_name(name: str) -> str:
 
 def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, expectation: dict | None) -> list[str]:
     """Sentences on what may be wrong for this school, most particular first; never empty."""
-    found = []
+    found = flagged(inputs, urn)
+    if expectation and known(school.get("status_note")):
+        found.append(words.sentence(school["status_note"]))
     history = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
-    earlier = sorted({int(row["published_urn"]) for row in history if known(row["published_urn"]) and int(row["published_urn"]) != urn})
+    earlier = sorted({other for row in history for other in earlier_urns(row, urn)})
     if earlier:
         urns = words.listed([f"URN {other}" for other in earlier])
         found.append(
-            f"Some earlier figures were published for {urns}, which became part of this school. Its pupils may have been different."
+            f"Some figures of earlier years were published for {urns}, which this school came from. Its pupils may have been different."
         )
     pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
     if known(pupils) and 0 < pupils < 300 and known(school["absence_pct"]):
@@ -53,7 +55,8 @@ def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None
         )
     if baseline and known(school["absence_pct"]):
         previous = [row for row in history if row["year"] < inputs.release]
-        if previous and previous[-1]["year"] == words_before(inputs.release):
+        told = any(flag["code"] == "rate_jumped" for flag in inputs.flags.get(urn, []))
+        if previous and previous[-1]["year"] == words_before(inputs.release) and not told:
             change = school["absence_pct"] - previous[-1]["absence_pct"]
             if abs(change) > JUMP_SD * baseline["sd_pp"]:
                 way = "fell" if change > 0 else "rose"
@@ -72,6 +75,24 @@ def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None
     if expectation:
         found.append("Features of pupils come from one census day in January. Pupils who joined or left later are not counted.")
     return found
+
+
+def flagged(inputs: PackInputs, urn: int) -> list[str]:
+    """What the gate found about this school, without the name and number that begin each message."""
+    found = []
+    for flag in inputs.flags.get(urn, []):
+        _, _, rest = flag["message"].partition("): ")
+        found.append("A check of the data asks a person to look here. " + words.sentence(rest or flag["message"]))
+    return list(dict.fromkeys(found))
+
+
+def earlier_urns(row: dict, urn: int) -> list[int]:
+    """The other schools that a year's figure was published for: from `published_urns` (`1+2`) or `published_urn`."""
+    several = row.get("published_urns")
+    found = (
+        [int(part) for part in several.split("+")] if known(several) else [int(row["published_urn"])] if known(row["published_urn"]) else []
+    )
+    return [other for other in found if other != urn]
 
 
 def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation: dict) -> list[str]:

@@ -64,7 +64,7 @@ def history(
     y = scale(min(values), max(values), bottom - 8, top + 8)
     first = min([int(label[:4]) for label, _ in years] + [int(next_year[:4]) - 1])
     x = scale(first, int(next_year[:4]), left, right)
-    body = [f'<line class="axis" x1="{left - 14}" y1="{bottom + 4}" x2="{right + 14}" y2="{bottom + 4}"/>']
+    body = [f'<line class="axis" x1="{left - 20}" y1="{bottom + 4}" x2="{right + 20}" y2="{bottom + 4}"/>']
     previous = None
     for label, value in years:
         here = (x(int(label[:4])), y(value), int(label[:4]))
@@ -77,7 +77,8 @@ def history(
         px, py = x(int(label[:4])), y(value)
         body.append(f'<circle class="dot" cx="{px}" cy="{py}" r="4"/>')
         body.append(text(px, py - 9, number(value, 1), "value halo", "middle"))
-    shown_years = [label for label, _ in years] + [next_year]
+    ahead = [next_year] if (interval or minimum is not None) else []
+    shown_years = [label for label, _ in years] + ahead
     for label in dict.fromkeys(shown_years):
         body.append(text(x(int(label[:4])), bottom + 19, f"{label[2:4]}/{label[5:7]}", "tick", "middle"))
     notes: list[tuple[float, str, str]] = []

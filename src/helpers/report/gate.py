@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from helpers.report import words
@@ -17,7 +15,9 @@ MEASURES = {
     "persistent": "Persistent absence",
     "severe": "Severe absence",
 }
+LOOK = "A person should look"
 VERDICTS = {
+    "look": LOOK,
     "pass": "Agrees",
     "passed": "Agrees",
     "agrees": "Agrees",
@@ -27,6 +27,8 @@ VERDICTS = {
     "differs": "Differs",
 }
 MOST_FLAGS = 50
+MOST_ROWS = 250
+WORST_ROWS = 100
 
 
 def summary(inputs: PackInputs, frame: pd.DataFrame) -> dict:
@@ -34,28 +36,34 @@ def summary(inputs: PackInputs, frame: pd.DataFrame) -> dict:
     found = reconciliation(inputs)
     top = [row for row in found if row["geography"] != "la"]
     flags = flags_of_region(inputs)
-    bad = [row for row in found if row["verdict"] == "Differs"]
+    areas = [row for row in found if row["geography"] == "la" and row["year"] == year_words(inputs.release)]
     return {
-        "verdict": verdict(inputs.quality.get("verdict"), len(found), len(bad)),
+        "verdict": verdict(inputs.quality.get("verdict"), found),
         "rows": top,
-        "more": [row for row in found if row["geography"] == "la"],
+        "more": sorted(areas, key=lambda row: -row["used"])[:WORST_ROWS] if len(areas) > MOST_ROWS else areas,
+        "cut": len(areas) > MOST_ROWS,
         "statuses": statuses(inputs, frame),
         "flags": flags[:MOST_FLAGS],
         "n_flags": len(flags),
     }
 
 
-def verdict(code, n_rows: int, n_differ: int) -> str:
-    if not n_rows:
+def verdict(code, found: list[dict]) -> str:
+    """The gate in a few sentences. `found` are the rows of `reconciliation`."""
+    if not found:
         return "Nothing was compared with published rates in this run."
-    were = "was" if n_rows == 1 else "were"
-    compared = f"{words.plural(n_rows, 'figure')} of England, this region and its local authorities {were} compared with published rates."
-    if n_differ:
-        compared += f" {words.plural(n_differ, 'figure')} differ{'s' if n_differ == 1 else ''} by more than the tolerance."
-    else:
-        compared += " All agree within their tolerance."
     passed = VERDICTS.get(str(code).lower()) == "Agrees"
-    return ("The data passed the quality gate. " if passed else f"The quality gate says: {code}. " if known(code) else "") + compared
+    told = ["The data passed the quality gate." if passed else words.sentence(f"The quality gate says: {code}")] if known(code) else []
+    were = "was" if len(found) == 1 else "were"
+    told.append(
+        f"{words.plural(len(found), 'figure')} of England, this region and its local authorities {were} compared with published rates."
+    )
+    differ, look = ([row for row in found if row["verdict"] == word] for word in ("Differs", LOOK))
+    if differ:
+        told.append(f"{words.plural(len(differ), 'figure')} differ{'s' if len(differ) == 1 else ''} by more than the tolerance.")
+    if look:
+        told.append(f"{words.plural(len(look), 'figure')} should be looked at by a person.")
+    return " ".join(told if differ or look else [*told, "All agree within their tolerance."])
 
 
 def reconciliation(inputs: PackInputs) -> list[dict]:
@@ -83,6 +91,7 @@ def reconciliation(inputs: PackInputs) -> list[dict]:
                 "difference": signed(difference) if known(difference) else "Not known",
                 "tolerance": number(tolerance, 2) if known(tolerance) else "None set",
                 "verdict": _verdict_words(record.get("verdict")),
+                "used": abs(difference) / tolerance if known(difference) and known(tolerance) and tolerance else 0.0,
             }
         )
     order = {"england": 0, "region": 1, "part": 2}
@@ -107,24 +116,20 @@ def statuses(inputs: PackInputs, frame: pd.DataFrame) -> list[dict]:
 
 
 def flags_of_region(inputs: PackInputs) -> list[dict]:
-    """Flags that name a school of the region, and those that name none; what only concerns other regions is left out."""
-    everywhere = set(inputs.register["urn"])
+    """Flags about schools of the region, and those about no single school."""
     found = []
     for fault in inputs.quality.get("faults", []):
-        if fault.get("severity") != "flag":
+        urn = int(fault["urn"]) if known(fault.get("urn")) else None
+        if fault.get("severity") != "flag" or (urn is not None and urn not in inputs.school):
             continue
-        urns = {
-            int(u) for u in re.findall(r"\b\d{6}\b", f"{fault.get('message', '')} {fault.get('value', '')} {fault.get('urn', '')}")
-        } & everywhere
-        here = sorted(urn for urn in urns if urn in inputs.school)
-        if urns and not here:
-            continue
+        message = str(fault.get("message") or fault.get("code") or "")
+        here = urn is not None
         found.append(
             {
-                "message": str(fault.get("message") or fault.get("code") or "").strip(),
+                "message": words.sentence((message.partition("): ")[2] if here else "") or message),
                 "todo": str(fault.get("what_to_do") or "").strip(),
-                "urn": here[0] if here else None,
-                "name": inputs.school[here[0]]["school_name"] if here else "",
+                "urn": urn,
+                "name": inputs.school[urn]["school_name"] if here else "",
             }
         )
     return found

@@ -198,12 +198,21 @@ class PackInputs:
         return self.manifest.get("parameters", {})
 
     @cached_property
+    def flags(self) -> dict[int, list[dict]]:
+        """What the gate wants a person to look at, by school."""
+        found: dict[int, list[dict]] = {}
+        for fault in self.quality.get("faults", []):
+            if fault.get("severity") == "flag" and known(fault.get("urn")):
+                found.setdefault(int(fault["urn"]), []).append(fault)
+        return found
+
+    @cached_property
     def source_files(self) -> list[dict]:
         return papers.input_entries(self.files, self.manifest)
 
     @cached_property
     def source_lines(self) -> list[str]:
-        return papers.source_lines(self.files, self.manifest)
+        return papers.source_lines(self.files, self.manifest, self.release)
 
     @cached_property
     def school(self) -> dict[int, dict]:

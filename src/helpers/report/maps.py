@@ -54,8 +54,8 @@ def la_map(
     there = points.dropna(subset=["easting", "northing"])
     if len(there):
         places = to_picture(there[["easting", "northing"]].to_numpy("float64"))
-        css = "schools" if len(there) < 3000 else "schools many"
-        body.append(f'<path class="{css}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>')
+        size = round(min(4.0, max(1.2, 75 / len(there) ** 0.5)), 1)  # many dots are drawn small, or they would hide the map
+        body.append(f'<path class="schools" stroke-width="{size}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>')
     if len(shapes) <= MOST_NUMBERED:
         centres = to_picture(shapely.get_coordinates(shapely.point_on_surface(simple)))
         for code, (x, y) in zip(shapes["la_ons_code"], centres, strict=True):

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from helpers.report import region, school, workbook
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import ASSETS
@@ -68,8 +66,7 @@ def build_pack(
         names = {"spreadsheet": f"{inputs.slug}.xlsx", "csv": f"{inputs.slug}-schools.csv"}
         (folder / "index.html").write_text(region.render(inputs, frame, **names), encoding="utf-8", newline="\n")
         (folder / "assets" / "schools.js").write_text(region.table_script(region.table_data(frame)), encoding="utf-8", newline="\n")
-        _write_csv(frame, folder / names["csv"])
-        _write_csv(workbook.peer_frame(inputs), folder / f"{inputs.slug}-similar-schools.csv")
+        workbook.write_csv_files(inputs, frame, folder / names["csv"], folder / f"{inputs.slug}-similar-schools.csv")
         book_began = time.perf_counter()
         workbook.write_workbook(inputs, frame, region.la_table(frame)[0], folder / names["spreadsheet"])
         book_done = time.perf_counter()
@@ -77,7 +74,3 @@ def build_pack(
             check(folder)
     return PackReport(to, len(inputs.school), with_expectation, time.perf_counter() - began, pages_done - began, book_done - book_began)
 
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """All figures unrounded, missing as an empty cell; with a byte-order mark so that Excel reads accents."""
-    frame.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")

@@ -9,13 +9,30 @@ import pandas as pd
 from helpers.report import words
 from helpers.report.words import known, year_words
 
+# What the readers call a file, in words. Only these feed a school's number; other files are listed on the region's page.
+TITLES = {
+    "absence_performance_tables": "Absence by school, performance tables (DfE)",
+    "absence_ees": "Absence by school, Explore Education Statistics (DfE)",
+    "census_performance_tables": "School census, performance tables (DfE)",
+    "census_spc": "Schools, pupils and their characteristics (DfE)",
+    "area_rates": "Absence in England, regions and local authorities (DfE)",
+    "links": "Links between earlier and later schools (GIAS)",
+    "points": "Places of schools (GIAS)",
+    "establishments": "Register of schools (GIAS)",
+    "deprivation_schools": "English indices of deprivation 2019 (MHCLG)",
+    "deprivation_lsoa": "English indices of deprivation 2019 (MHCLG)",
+    "la_boundaries": "Boundaries of local authorities (ONS)",
+}
 
-def source_lines(files: pd.DataFrame | None, manifest: dict) -> list[str]:
-    """The run's input files in words: one line per kind of file, with the years that it covers."""
+
+def source_lines(files: pd.DataFrame | None, manifest: dict, release: str) -> list[str]:
+    """The input files behind a school's number, in words: one line per kind of file, with the years up to the release that it covers."""
     years: dict[str, dict[str, None]] = {}
     for entry in input_entries(files, manifest):
-        years.setdefault(entry["title"], {}).update(dict.fromkeys(entry["years"]))
-    return [title + (f", {span(list(found))}" if found else "") for title, found in years.items()]
+        if entry["kind"] in TITLES:
+            years.setdefault(entry["title"], {}).update(dict.fromkeys(year for year in entry["years"] if year <= release))
+    order = list(dict.fromkeys(TITLES.values()))
+    return [title + (f", {span(list(years[title]))}" if years[title] else "") for title in sorted(years, key=order.index)]
 
 
 def span(years: list[str]) -> str:
@@ -25,7 +42,7 @@ def span(years: list[str]) -> str:
 
 
 def input_entries(files: pd.DataFrame | None, manifest: dict) -> list[dict]:
-    """The run's input files: title, years (list), file and sha256. From what the readers took each file for, else from the manifest."""
+    """The run's input files: kind, title, years (list), file and sha256. From what the readers took each file for, else from the manifest."""
     if files is not None and len(files):
         records = files.to_dict("records")
     else:
@@ -36,11 +53,13 @@ def input_entries(files: pd.DataFrame | None, manifest: dict) -> list[dict]:
     rows = []
     for record in records:
         file = str(record.get("file") or record.get("path") or "")
-        title = str(record.get("title") or record.get("taken_for") or file.rsplit("/", 1)[-1]).replace("_", " ")
+        kind = str(record.get("taken_for") or "")
+        title = TITLES.get(kind) or (kind or file.rsplit("/", 1)[-1]).replace("_", " ")
         years = record.get("years")
         years = re.split(r"[\s,;]+", years) if isinstance(years, str) else list(years) if years is not None and known_list(years) else []
         rows.append(
             {
+                "kind": kind,
                 "title": title[:1].upper() + title[1:],
                 "years": [str(year) for year in years if known(year)],
                 "file": file.replace("\\", "/").rsplit("/", 1)[-1],

@@ -119,8 +119,8 @@ def _special_range(row: dict | None, next_year: str) -> dict | None:
         return None
     low, high = 100 - row["upper_pct"], 100 - row["lower_pct"]
     return {
-        "words": str(row["words"]).strip() if known(row["words"]) else "",
-        "sentence": f"In {year_words(next_year)} attendance between {pct(low, 1)} and {pct(high, 1)} would be in line with this school’s record.",
+        "words": words.sentence(row["words"]) if known(row["words"]) else "",
+        "sentence": f"As attendance in {year_words(next_year)}, the range is between {pct(low, 1)} and {pct(high, 1)}.",
     }
 
 
@@ -140,14 +140,14 @@ def _history(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, 
         return None
     table = []
     for row in rows:
-        other = row.get("published_urn")
+        earlier = caveats.earlier_urns(row, urn)
         table.append(
             {
                 "year": year_words(row["year"]),
                 "attendance": pct(100 - row["absence_pct"], as_published_decimals(row["absence_pct"])),
                 "absence": pct(row["absence_pct"], as_published_decimals(row["absence_pct"])),
                 "persistent": pct(row["persistent_pct"]) if known(row.get("persistent_pct")) else "Not published",
-                "earlier_school": f"URN {int(other)}" if known(other) and int(other) != urn else "",
+                "earlier_school": words.listed([f"URN {other}" for other in earlier]),
             }
         )
     years = [(row["year"], 100 - row["absence_pct"]) for row in rows]
@@ -329,7 +329,7 @@ def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
     table = [{"name": caveats.driver_name(name), "value": signed(value)} for name, value in shown]
     if rest:
         table.append({"name": f"{words.plural(len(rest), 'other feature')} together", "value": signed(sum(v for _, v in rest))})
-    return {"start": pct(typical - sum(v for _, v in rows), 2), "rows": table, "typical": pct(typical, 2)}
+    return {"phase": baseline["phase"], "start": pct(typical - sum(v for _, v in rows), 2), "rows": table, "typical": pct(typical, 2)}
 
 
 def _persistent(inputs: PackInputs, school: dict) -> dict | None:

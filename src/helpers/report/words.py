@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
@@ -35,8 +36,8 @@ REASONS = {
     ),
     "special_range_only": (
         "Special school: a range, no target",
-        "This is a special school. Attendance in special schools moves a lot from one year to the next, often because of pupils’ health. "
-        "A single target would mostly measure luck, so we give a range and set no minimum.",
+        "This is a special school. Attendance in special schools moves a lot from one year to the next. A single target would mostly "
+        "measure luck, so we give a range and set no minimum.",
     ),
     "alternative_provision": (
         "Alternative provision",
@@ -154,12 +155,19 @@ def reason_name(status: str) -> str:
 
 
 def reason_sentence(status: str, year: str, note=None) -> str:
-    """Why there is no minimum for this school, in sentences; the pipeline's own note is added where there is one."""
-    if status in REASONS:
-        text = REASONS[status][1].format(year=year_words(year))
-    else:
-        text = f"We set no minimum for this school. Reason: {reason_name(status).lower()}."
-    if known(note):
-        note = str(note).strip()
-        text += " " + note[0].upper() + note[1:] + ("" if note[-1] in ".!?" else ".")
-    return text
+    """Why there is no minimum for this school, in sentences.
+
+    The register's own note begins with the reason in short, which is already said here; what it says beyond that is added. Of incomplete data
+    all is added, because the note names what is missing.
+    """
+    note = sentence(note) if known(note) else ""
+    if status not in REASONS:
+        return f"We set no minimum for this school. Reason: {reason_name(status).lower()}. {note}".strip()
+    more = note if status == "incomplete_data" else note.partition(". ")[2]
+    return f"{REASONS[status][1].format(year=year_words(year))} {more}".strip()
+
+
+def sentence(text: str) -> str:
+    """Text as a sentence of ours: capital letter, full stop, no space before a per cent sign."""
+    text = re.sub(r"(?<=\d) %", "%", text.strip())
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")

@@ -245,6 +245,17 @@ def _width(values: pd.Series, heading: str) -> float:
     return float(min(max(longest + 2, max(len(word) for word in heading.split()) + 3, 11), 60))
 
 
+def write_csv_files(inputs: PackInputs, frame: pd.DataFrame, schools: Path, peers: Path) -> None:
+    """The columns of the sheets as CSV under their own names: figures unrounded, missing as an empty cell, distances as they are shown.
+
+    With a byte-order mark, so that Excel reads accents.
+    """
+    columns = [name for name in dict.fromkeys(SCHOOLS + EXPECTATIONS) if name in frame]
+    frame[columns].to_csv(schools, index=False, encoding="utf-8-sig", lineterminator="\n")
+    similar = peer_frame(inputs)[PEERS]
+    similar.assign(km=similar["km"].round(1)).to_csv(peers, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
 def _set_language(path: Path) -> None:
     """Add the language to the document's properties (XlsxWriter cannot), keeping the fixed dates of its entries."""
     handle, temporary = tempfile.mkstemp(suffix=".xlsx", dir=path.parent)
