@@ -11,10 +11,9 @@ from __future__ import annotations
 import argparse
 import time
 
-import numpy as np
 import pandas as pd
 
-from helpers import expectation, forecast, hub_places, national, params, siting, support
+from helpers import expectation, forecast, hub_places, monitor, national, params, siting, support
 from helpers.paths import resolve
 from helpers.sources import read_folder
 
@@ -22,30 +21,28 @@ PAIRS = (("2016-17", "2017-18"), ("2017-18", "2018-19"))
 
 
 def rehearsal(register, panel, fitted: dict, peers, area_rates, run) -> pd.DataFrame:
-    """Verdict frame (urn, year, z, fixed_z, verdict, shortfall_pp) of secondaries for two pre-pandemic years, net of the region's movement."""
-    seen, first = [], None
+    """Verdicts of secondaries for two pre-pandemic years, with `fixed_z` (measured from the first year's target and spread)."""
+    nothing = pd.DataFrame(
+        {"urn": pd.Series(dtype="int64"), "shock_effect_pp": pd.Series(dtype="float64"), "shock_codes": pd.Series(dtype="str")}
+    )
+    seen, start, moved = [], None, 0.0
     for before, after in PAIRS:
         pair = forecast.transition(register, panel, before, after, "secondary", run.seed)
-        roll = pair["roll"].to_numpy("float64")
+        roll, fsm = pair["roll"].to_numpy("float64"), pair["fsm_pct"].fillna(pair["fsm_pct"].median()).to_numpy("float64")
+        base = pair[["urn", "phase"]].assign(absence_pct=pair["y"])
         lasts = forecast.shrinkage(roll, fitted["lambda_top"]["secondary"], fitted["lambda_half_roll"])
-        base = pd.DataFrame({"urn": pair["urn"], "phase": "secondary", "absence_pct": pair["y"]})
         base["baseline_pct"] = pair["c"] + lasts * (pair["y"] - pair["c"])
-        fsm = pair["fsm_pct"].fillna(pair["fsm_pct"].median()).to_numpy("float64")
         base["sd_pp"] = forecast.spread(roll, base["baseline_pct"].to_numpy("float64"), fsm, fitted["spread"])
         both = peers[peers["urn"].isin(base["urn"]) & peers["peer_urn"].isin(base["urn"])]
         asked = expectation.set_expectations(base, both, register, area_rates, run, year=before).expectations
-        each = base.merge(asked[["urn", "target_absence_pct"]], on="urn", validate="1:1")
-        each = each.merge(pair[["urn", "y", "y_next", "region_name", "roll"]], on="urn", validate="1:1")
-        moved = (each["y_next"] - each["y"]) * each["roll"]
-        by_region = moved.groupby(each["region_name"]).transform("sum") / each.groupby("region_name")["roll"].transform("sum")
-        each["shortfall_pp"] = each["y_next"] - by_region - each["target_absence_pct"]
-        each["z"], each["year"] = each["shortfall_pp"] / each["sd_pp"], after
-        start = each.assign(movement=by_region).set_index("urn") if first is None else first
-        fixed = each["y_next"] - by_region - (each["urn"].map(start["movement"]) if first is not None else 0.0)
-        each["fixed_z"] = (fixed - each["urn"].map(start["target_absence_pct"])) / each["urn"].map(start["sd_pp"])
-        each["verdict"] = np.select([each["shortfall_pp"] <= 0, each["z"] <= 1], support.VERDICTS[:2], support.VERDICTS[2])
-        first = start
-        seen.append(each[["urn", "year", "z", "fixed_z", "verdict", "shortfall_pp"]])
+        movement = monitor.movement(area_rates, pair, before, after)
+        outcomes = pair[["urn"]].assign(absence_pct=pair["y_next"], year=after)
+        each = monitor.verdicts(base, asked, outcomes, movement, nothing)
+        start = each.merge(base[["urn", "sd_pp"]], on="urn", validate="1:1").set_index("urn") if start is None else start
+        total = each["movement_pp"] + moved
+        each["fixed_z"] = (each["absence_pct"] - total - each["urn"].map(start["target_absence_pct"])) / each["urn"].map(start["sd_pp"])
+        moved = each["urn"].map(start["movement_pp"])
+        seen.append(each)
     return pd.concat(seen, ignore_index=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import support
+from helpers import monitor, support
 from helpers.support import DECISION_COLUMNS, VERDICTS, Rules, route
 
 YEARS = ("2017-18", "2018-19")
@@ -70,6 +70,16 @@ def test_changed_circumstances_reopen_the_target_instead_of_listing_the_school()
 def test_a_met_target_is_never_listed_even_beside_a_contradictory_z():
     rows = [verdict(100_000, YEARS[0], 2.0), verdict(100_000, YEARS[1], 2.0, "met", fixed_z=3.0)]
     assert answer(schools(["assessed"]), rows) == {}
+
+
+def test_a_school_that_reached_the_minimum_in_its_report_is_not_listed_whatever_the_region_did():
+    rows = [verdict(100_000, YEARS[0], 2.0, met_as_published=True), verdict(100_000, YEARS[1], 2.0, met_as_published=False)]
+    assert answer(schools(["assessed"]), rows) == {}
+
+
+def test_the_verdicts_of_the_monitor_are_the_verdicts_that_are_routed():
+    assert monitor.VERDICTS == VERDICTS
+    assert {"urn", "year", "z", "verdict", "shortfall_pp", *support.FLAGS} <= set(monitor.COLUMNS)
 
 
 def test_years_that_do_not_follow_each_other_are_not_two_years_running():
@@ -134,7 +144,7 @@ def test_the_count_at_a_threshold_is_the_length_of_the_list():
     register, counts = schools(["assessed"] * 300), support.count_by_threshold(pd.DataFrame(rows)).set_index("z")
     assert counts["schools"].is_monotonic_decreasing
     assert counts.loc[0.5, "schools"] == len(route(pd.DataFrame(rows), register).referrals)
-    assert counts.loc[0.0, "expected_by_luck"] == pytest.approx(75)
+    assert counts.loc[0.0, "expected_if_improved"] == pytest.approx(75)
 
 
 z_values = st.one_of(st.none(), st.floats(-4, 6, allow_nan=False))

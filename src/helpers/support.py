@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import norm
 
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
+FLAGS = ("reopened", "met_as_published")
 DECISION_COLUMNS = ("decision", "decided_by", "date", "reason")
 LEFT_OUT = {
     "no_verdict": "has no verdict for the last year, so it is not routed",
@@ -74,7 +75,7 @@ def year_before(year: str) -> str:
 
 
 def _checked(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts with `fixed_z` and `reopened` filled in where the frame has none. Raises ValueError for anything that cannot be meant."""
+    """Verdicts with `fixed_z` and the flags filled in where the frame has none. Raises ValueError for anything that cannot be meant."""
     lacking = {"urn", "year", "z", "verdict", "shortfall_pp"} - set(verdicts)
     if lacking:
         raise ValueError(f"verdicts lack the columns {sorted(lacking)}")
@@ -84,13 +85,14 @@ def _checked(verdicts: pd.DataFrame) -> pd.DataFrame:
     twice = verdicts[verdicts.duplicated(["urn", "year"])]
     if len(twice):
         raise ValueError(f"school {twice['urn'].iloc[0]} has two verdicts for {twice['year'].iloc[0]}")
-    out = verdicts.reindex(columns=["urn", "year", "z", "verdict", "shortfall_pp", "fixed_z", "reopened"])
-    out["reopened"] = out["reopened"].eq(True)
+    out = verdicts.reindex(columns=["urn", "year", "z", "verdict", "shortfall_pp", "fixed_z", *FLAGS])
+    for flag in FLAGS:
+        out[flag] = out[flag].eq(True)
     return out.astype({"z": "float64", "shortfall_pp": "float64", "fixed_z": "float64"})
 
 
 def two_years(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The last year of `verdicts` and the one before side by side: urn, year, and verdict, z, shortfall_pp, fixed_z, reopened, each also with
+    """The last year of `verdicts` and the one before side by side: urn, year, and verdict, z, shortfall_pp, fixed_z and flags, each also with
     `_before`. Every school with any verdict has a row."""
     given = _checked(verdicts)
     last = given["year"].max() if len(given) else ""
@@ -98,28 +100,29 @@ def two_years(verdicts: pd.DataFrame) -> pd.DataFrame:
     both = pd.DataFrame({"urn": given["urn"].unique()})
     both = both.merge(given[given["year"] == last], on="urn", how="left", validate="1:1")
     both = both.merge(then, on="urn", how="left", validate="1:1", suffixes=("", "_before"))
-    for column in ("reopened", "reopened_before"):
-        both[column] = both[column].eq(True)
+    for flag in FLAGS:
+        both[flag], both[f"{flag}_before"] = both[flag].eq(True), both[f"{flag}_before"].eq(True)
     return both.assign(year=last)
 
 
 def count_by_threshold(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """How many schools each threshold would list: z, schools (both years above it), expected_by_luck (had every school with two verdicts
+    """How many schools each threshold would list: z, schools (both years above it), expected_if_improved (had every school with two verdicts
     made exactly the improvement asked)."""
     thresholds = np.arange(0, 2.51, 0.25)
     both = two_years(verdicts)
     low = both[["z", "z_before"]].min(axis=1, skipna=False)
     known = int(low.notna().sum())
     schools = [int((low > t).sum()) for t in thresholds]
-    return pd.DataFrame({"z": thresholds, "schools": schools, "expected_by_luck": known * norm.sf(thresholds) ** 2})
+    return pd.DataFrame({"z": thresholds, "schools": schools, "expected_if_improved": known * norm.sf(thresholds) ** 2})
 
 
 def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = None) -> Routed:
     """The referral list, the talk list, and who was left out and why.
 
-    `verdicts`: urn, year, z (shortfall / usual yearly error, from that year's own baseline), verdict (`VERDICTS`), shortfall_pp (absence above the
-    target, net of area movement and shocks), and where known fixed_z (from the first year's baseline) and reopened (true where changed
-    circumstances opened the target again). `register`: table `schools`. A school is listed only when the register says `assessed`, so never a special
+    `verdicts` (as from `monitor.verdicts`, two years below each other): urn, year, z (shortfall / usual yearly error, from that year's own baseline),
+    verdict (`VERDICTS`), shortfall_pp (absence above the target, net of area movement and shocks), and where known fixed_z (from the first year's
+    baseline), reopened (changed circumstances opened the target again) and met_as_published (the published rate reached the minimum in the school's
+    report: never counted as a miss). `register`: table `schools`. A school is listed only when the register says `assessed`, so never a special
     school, and only with a verdict for both years (for a talk, the last). Raises ValueError for a doubled or unknown verdict.
     """
     rules = rules or Rules()
@@ -128,8 +131,11 @@ def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = 
     each = register.reindex(columns=about).merge(both, on="urn", how="outer", validate="1:1")
     each["need_pupils"] = each["shortfall_pp"] / 100 * each["roll"]
     low = each[["z", "z_before"]].min(axis=1, skipna=False)
-    missed = each["verdict"].isin(VERDICTS[1:3]) & each["verdict_before"].isin(VERDICTS[1:3]) & (each["need_pupils"] > 0)
-    talk = each["verdict"].isin(VERDICTS[1:3]) & (each["fixed_z"] > rules.talk_z)
+    for flag in (*FLAGS, *(f"{f}_before" for f in FLAGS)):
+        each[flag] = each[flag].eq(True)
+    now = each["verdict"].isin(VERDICTS[1:3]) & ~each["met_as_published"]
+    missed = now & each["verdict_before"].isin(VERDICTS[1:3]) & ~each["met_as_published_before"] & (each["need_pupils"] > 0)
+    talk = now & (each["fixed_z"] > rules.talk_z)
     early = each["verdict"].eq("too_early") | each["verdict_before"].eq("too_early")
     answers = [
         ("not_in_register", each["status"].isna()),
@@ -155,7 +161,7 @@ def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = 
     out = out[["urn", "answer"]].rename(columns={"answer": "code"}).sort_values("urn", ignore_index=True)
     out["words"] = out["code"].map(LEFT_OUT).fillna("has no expectation in this release, so there is nothing to miss")
     counts = each["answer"].value_counts().rename_axis("answer").reset_index(name="schools")
-    return Routed(listed.drop(columns=["status", "reopened", "reopened_before"]), out, counts)
+    return Routed(listed.drop(columns=["status", *FLAGS, *(f"{f}_before" for f in FLAGS)]), out, counts)
 
 
 def _why(row: dict) -> str:
