@@ -130,7 +130,9 @@ def verdicts(
         raise ValueError(f"outcomes of one year are needed, not of {', '.join(sorted(years))}")
     if outcomes["urn"].duplicated().any():
         raise ValueError(f"school {outcomes.loc[outcomes['urn'].duplicated(), 'urn'].iloc[0]} has two outcomes for {years[0]}")
-    out = expectations[["urn", "target_absence_pct", "minimum_attendance_shown_pct"]].merge(baseline[["urn", "sd_pp"]], on="urn", validate="1:1")
+    out = expectations[["urn", "target_absence_pct", "minimum_attendance_shown_pct"]].merge(
+        baseline[["urn", "sd_pp"]], on="urn", validate="1:1"
+    )
     out = out.merge(outcomes[["urn", "absence_pct"]], on="urn", how="left", validate="1:1")
     out = out.merge(movement[["urn", "movement_pp"]], on="urn", how="left", validate="1:1")
     out = out.merge(shocks[["urn", "shock_effect_pp", "shock_codes"]], on="urn", how="left", validate="1:1")
@@ -175,7 +177,9 @@ def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
         elif r.reopened:
             ending = f", but circumstances changed ({reason}): the target is to be set anew, not failed."
         elif r.z > rules.noise_z and r.verdict == "within_noise":
-            ending = f" {size}: more than chance makes likely. But the published rate reached the minimum in the school's report: not missed."
+            ending = (
+                f" {size}: more than chance makes likely. But the published rate reached the minimum in the school's report: not missed."
+            )
         elif r.verdict == "within_noise":
             ending = f" {size}: within what chance alone can do."
         else:

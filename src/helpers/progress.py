@@ -91,8 +91,12 @@ def settling(snapshots: pd.DataFrame) -> pd.DataFrame:
     change = _net_of_region(finals.diff(axis=1).stack().rename("change").to_frame())
     yearly = change.groupby("phase")["change"].agg(_mad)
     errors.columns.name = "school_week"
-    left = errors.stack().rename("error").reset_index().groupby(["phase", "school_week"], as_index=False).agg(
-        spread=("error", _mad), pairs=("error", "size")
+    left = (
+        errors.stack()
+        .rename("error")
+        .reset_index()
+        .groupby(["phase", "school_week"], as_index=False)
+        .agg(spread=("error", _mad), pairs=("error", "size"))
     )
     left["left"] = (left["spread"] / left["phase"].map(yearly)).clip(upper=1.0)
     left["left"] = left.iloc[::-1].groupby("phase")["left"].cummax()
@@ -127,8 +131,13 @@ def path(
     by_year = {y: grid[grid.index.get_level_values("year") == y].droplevel(["region_name", "year"]) for y in (before, year)}
     now = by_year[year][list(WEEKS)]
     now.columns.name = "school_week"
-    areas = now.stack().rename("so_far").reset_index().merge(
-        shape[["geography", "area", "phase", "school_week", "share"]], on=["geography", "area", "phase", "school_week"], validate="1:1"
+    areas = (
+        now.stack()
+        .rename("so_far")
+        .reset_index()
+        .merge(
+            shape[["geography", "area", "phase", "school_week", "share"]], on=["geography", "area", "phase", "school_week"], validate="1:1"
+        )
     )
     last = by_year[before]["final"].rename("last_final").reset_index()
     areas = areas.merge(last, on=["geography", "area", "phase"], validate="m:1").dropna(subset=["last_final"])
@@ -148,7 +157,19 @@ def path(
     out["sd_pp"] = out["share"] * out["sd_pp"] * out["left"]
     half = norm.ppf(0.975) * out["sd_pp"]
     out["lower_pct"], out["upper_pct"] = (out["target_pct"] - half).clip(lower=0.0), out["target_pct"] + half
-    columns = ["urn", "phase", "school_week", "end", "path_from", "share", "left", "area_movement_pp", "unchanged_pct", "target_pct", "sd_pp"]
+    columns = [
+        "urn",
+        "phase",
+        "school_week",
+        "end",
+        "path_from",
+        "share",
+        "left",
+        "area_movement_pp",
+        "unchanged_pct",
+        "target_pct",
+        "sd_pp",
+    ]
     return out[[*columns, "lower_pct", "upper_pct"]].sort_values(["urn", "school_week"], ignore_index=True)
 
 
@@ -161,7 +182,9 @@ def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.
     out = so_far[["urn", "school_week", "absence_pct"]].merge(paths, on=["urn", "school_week"], validate="1:1")
     out["shortfall_pp"] = out["absence_pct"] - out["target_pct"]
     out["z"] = out["shortfall_pp"] / out["sd_pp"].where(out["sd_pp"] > 0)
-    course = np.select([out["left"] > too_early, out["shortfall_pp"] <= 0, ~(out["z"] > noise_z)], [COURSE[3], COURSE[0], COURSE[1]], COURSE[2])
+    course = np.select(
+        [out["left"] > too_early, out["shortfall_pp"] <= 0, ~(out["z"] > noise_z)], [COURSE[3], COURSE[0], COURSE[1]], COURSE[2]
+    )
     out["course"] = pd.Series(course, index=out.index, dtype="str")
     words = {
         "too_early": "Too early to say: more than half of what decides a year is still to come.",
@@ -225,4 +248,6 @@ def funnel(rows: pd.DataFrame, spread: pd.DataFrame, level: float = 0.998) -> pd
     half = norm.ppf(0.5 + level / 2) * out["sd_pp"]
     out["z"] = (out["absence_pct"] - out["expected_pct"]) / out["sd_pp"]
     out["lower_pct"], out["upper_pct"] = (out["expected_pct"] - half).clip(lower=0.0), out["expected_pct"] + half
-    return out.assign(outside=(out["absence_pct"] < out["lower_pct"]) | (out["absence_pct"] > out["upper_pct"])).drop(columns=["phi", "tau_pp"])
+    return out.assign(outside=(out["absence_pct"] < out["lower_pct"]) | (out["absence_pct"] > out["upper_pct"])).drop(
+        columns=["phi", "tau_pp"]
+    )

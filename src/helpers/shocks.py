@@ -50,10 +50,14 @@ BELIEVABLE_PP = 10.0
 QUIET_Z = 1.5
 ONE_YEAR = 0.5  # what a score counts that rests on one other year
 NEIGHBOURS = 3
-NEARLY_ALL = 0.97
-EXTRACT = {"illness_sessions": "illness", "religious_sessions": "religious_observance", "holiday_sessions": "holidays", "excluded_sessions": "exclusions"}
+NEARLY_ALL = 0.97  # of the authorities, in a window whose term dates can be compared
+EXTRACT = {
+    "illness_sessions": "illness", "religious_sessions": "religious_observance", "holiday_sessions": "holidays",
+    "excluded_sessions": "exclusions",
+}  # fmt: skip
 LEAST_WEEKS, YEAR_WEEKS = 8, 38
 LEAST_OWN_MAD, LEAST_OWN_PP = 0.3, 2.0  # a school's own weeks, points
+LONGEST_WINDOW = 20  # weekdays
 MOST_DAYS_LOST = 2.5  # more in one window is another half-term, not a closure
 
 
@@ -73,8 +77,10 @@ def finest(periods: pd.DataFrame) -> pd.DataFrame:
     weekly = periods[periods["kind"] == "weekly"]
     ytd = periods[periods["kind"] == "ytd"].reset_index(drop=True)
     keys = ["geography", "area", "phase", "year"]
-    pairs = ytd[[*keys, "start", "end"]].reset_index().merge(
-        weekly[[*keys, "start", "end", "days_per_pupil"]], on=keys, suffixes=("", "_week"), validate="m:m"
+    pairs = (
+        ytd[[*keys, "start", "end"]]
+        .reset_index()
+        .merge(weekly[[*keys, "start", "end", "days_per_pupil"]], on=keys, suffixes=("", "_week"), validate="m:m")
     )
     inside = pairs[(pairs["start_week"] >= pairs["start"]) & (pairs["end_week"] <= pairs["end"])]
     covered = inside.groupby("index")["days_per_pupil"].sum().reindex(ytd.index, fill_value=0.0)
@@ -128,35 +134,38 @@ def neighbours_median(periods: pd.DataFrame, residual: pd.Series) -> pd.Series:
 def _medians_of_others(table: pd.DataFrame) -> pd.DataFrame:
     """For each cell the median of the rest of its row; NaN where fewer than three others are known."""
     out = {column: table.drop(columns=column) for column in table}
-    return pd.DataFrame({c: rest.median(axis=1).where(rest.notna().sum(axis=1) >= NEIGHBOURS) for c, rest in out.items()}, index=table.index)
+    return pd.DataFrame(
+        {c: rest.median(axis=1).where(rest.notna().sum(axis=1) >= NEIGHBOURS) for c, rest in out.items()}, index=table.index
+    )
 
 
 def _mad(values: pd.Series) -> float:
     return float(MAD * (values - values.median()).abs().median())
 
 
-def _without_holidays(periods: pd.DataFrame) -> pd.Series:
-    """Windows that nearly all authorities have figures for and in which none (of 100) was shut for half of the weekdays.
+def _same_term_dates(periods: pd.DataFrame) -> pd.Series:
+    """Windows of up to four weeks that nearly all authorities have figures for and in which none (of 100) was shut for half of the weekdays.
 
-    In the others term dates differ between areas, and half-term in one county would look like a closure."""
-    share = periods["days_per_pupil"] / weekdays(periods["start"], periods["end"])
+    Around half-terms and at the ends of terms dates differ by area, and a holiday in one county would look like a closure."""
     window = ["phase", "kind", "start", "end"]
+    share = periods["days_per_pupil"] / weekdays(periods["start"], periods["end"])
     las = periods[["year", *window]].assign(share=share)[periods["geography"] == "la"]
     windows = las.groupby(["year", *window])["share"].agg(n="size", low=lambda s: s.quantile(0.01)).reset_index()
     most = windows.groupby(["year", "phase", "kind"])["n"].transform("max")
-    windows["open"] = (windows["low"] >= HALF) & (windows["n"] >= NEARLY_ALL * most)
-    known = windows.set_index(window)["open"].reindex(pd.MultiIndex.from_frame(periods[window]))
+    short = weekdays(windows["start"], windows["end"]) <= LONGEST_WINDOW
+    windows["same"] = short & (windows["low"] >= HALF) & (windows["n"] >= NEARLY_ALL * most)
+    known = windows.set_index(window)["same"].reindex(pd.MultiIndex.from_frame(periods[window]))
     return pd.Series(known.eq(True).to_numpy(), index=periods.index)
 
 
 def days_lost(periods: pd.DataFrame) -> pd.Series:
-    """School days per pupil below the area's usual share of weekdays in the same year; known only for windows without holidays, and not for
-    England, where a bank holiday looks the same.
+    """School days per pupil below the area's usual share of weekdays in the same year; known only for windows with the same term
+    dates everywhere, and not for England, where a bank holiday looks the same.
 
     A closed school has no possible sessions (code Y), so a strike or snow shows here and not in the absence rate.
     """
     days = weekdays(periods["start"], periods["end"])
-    share = (periods["days_per_pupil"] / days).where(_without_holidays(periods) & periods["geography"].ne("england"))
+    share = (periods["days_per_pupil"] / days).where(_same_term_dates(periods) & periods["geography"].ne("england"))
     usual = share.groupby([periods[c] for c in ("geography", "area", "phase", "year", "kind")]).transform("median")
     return (usual - share) * days
 
@@ -195,7 +204,9 @@ def quiet(scores: pd.DataFrame) -> pd.Series:
     """Windows in which England as a whole was unremarkable in absence and in the measure (|z| < 1.5): what areas do then is noise."""
     window = ["phase", "kind", "start", "end"]
     england = scores[scores["geography"] == "england"]
-    calm = england.assign(calm=england["z"].abs().fillna(0.0) < QUIET_Z).pivot_table(index=window, columns="measure", values="calm", aggfunc="first")
+    calm = england.assign(calm=england["z"].abs().fillna(0.0) < QUIET_Z).pivot_table(
+        index=window, columns="measure", values="calm", aggfunc="first"
+    )
     general = calm["absence"] if "absence" in calm else pd.Series(True, index=calm.index)
     keys = pd.MultiIndex.from_frame(scores[window])
     in_measure = calm.stack().reindex(pd.MultiIndex.from_frame(scores[[*window, "measure"]])).to_numpy()
@@ -250,7 +261,9 @@ def find(periods: pd.DataFrame, alarm_rate: float = 0.001) -> Found:
     scores["alarm"] = False
     for measure, group in scores.groupby("measure"):
         scores.loc[group.index, "alarm"] = (group["z"] > group["threshold"]) & _alarms(group, measure, 0.0)
-    untested = scores[scores["z"].isna()].groupby(["geography", "measure", "year"], as_index=False).size().rename(columns={"size": "windows"})
+    untested = (
+        scores[scores["z"].isna()].groupby(["geography", "measure", "year"], as_index=False).size().rename(columns={"size": "windows"})
+    )
     return Found(_episodes(_name(scores, rows), rows), scores, thresholds, untested)
 
 
@@ -292,10 +305,14 @@ def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
     apart = (ordered["start"] - groups["end"].shift()).dt.days.gt(3).fillna(True) | ~ordered.duplicated([*area, "code"])
     of_year = periods.groupby(area)["possible_sessions"].sum().rename("year_sessions").reset_index()
     ordered = ordered.assign(episode=apart.cumsum(), excess_sessions=ordered["excess_pp"] / 100 * ordered["possible_sessions"])
-    out = ordered.groupby("episode", as_index=False).agg(
-        {c: "first" for c in (*area, "area_name", "la_ons_code", "region_name", "code", "start")}
-        | {"end": "max", "z": "max", "excess_sessions": "sum", "possible_sessions": "sum", "days_lost": "sum", "measure": "size"}
-    ).rename(columns={"z": "peak_z", "measure": "windows"})
+    out = (
+        ordered.groupby("episode", as_index=False)
+        .agg(
+            {c: "first" for c in (*area, "area_name", "la_ons_code", "region_name", "code", "start")}
+            | {"end": "max", "z": "max", "excess_sessions": "sum", "possible_sessions": "sum", "days_lost": "sum", "measure": "size"}
+        )
+        .rename(columns={"z": "peak_z", "measure": "windows"})
+    )
     out = out.merge(of_year, on=area, how="left", validate="m:1")
     out["excess_pp"] = 100 * out["excess_sessions"] / out["possible_sessions"]
     out["effect_year_pp"] = 100 * out["excess_sessions"] / out["year_sessions"]
@@ -320,8 +337,8 @@ def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
     """Shocks in a school's own weeks, with the columns of a recorded shock (scope `school`).
 
     `weeks` of `sources.own_extract.whole_school`, one school; `area` of `area_weeks` (may be empty). A reason stands out when the school's rate less
-    the area's is 3.5 MADs and 2 points above the year's median of that difference: what the whole area had is in its movement already. A closure (code
-    Y) is a week in which that share of sessions was lost; it moves no rate (effect 0). Fewer than eight weeks in a year: nothing is said.
+    the area's is 3.5 MADs and 2 points above the year's median of that difference: what the whole area had is in its movement already. A closure
+    (code Y) is a week in which that share of sessions was lost; it moves no rate (effect 0). Fewer than eight weeks in a year: nothing is said.
     """
     found = []
     for (urn, year), mine in weeks.groupby(["urn", "year"]):
@@ -336,7 +353,11 @@ def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
             excess = net - net.median()
             out = excess[(excess > LEAST_Z * max(_mad(net), LEAST_OWN_MAD)) & (excess >= LEAST_OWN_PP)].index
             for i in out:
-                effect = 0.0 if code == "closure" else excess[i] * mine.at[i, "possible_sessions"] / (mine["possible_sessions"].mean() * YEAR_WEEKS)
+                effect = (
+                    0.0
+                    if code == "closure"
+                    else excess[i] * mine.at[i, "possible_sessions"] / (mine["possible_sessions"].mean() * YEAR_WEEKS)
+                )
                 week = mine.at[i, "week_commencing"]
                 words = f"own extract: {rate[i]:.1f} % of sessions, {excess[i]:.1f} points more than usual beside the area"
                 found.append((urn, year, week, week + pd.Timedelta(days=4), code, effect, words))
