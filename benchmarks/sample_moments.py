@@ -24,13 +24,14 @@ LATENTS = ("fsm6", "sen", "ehcp", "eal", "white_british", "grt", "log_roll", "id
 RATES = "DfE via Local Authority Interactive Tool, absence rates of England"
 CENSUS = "DfE school census 2022/23 (SPC underlying data, performance tables), measured here"
 ABSENCE = "DfE absence by school, measured here"
-# Session-weighted national rates: overall and unauthorised for every year are built from; persistent and severe only in two years.
+# Session-weighted national rates: overall and unauthorised for every year are built from; persistent only in two, severe in three.
 CODES = {
     "absence_pct": {"primary": "PriTotAbs", "secondary": "SecTotAbs", "special": "total_absence_special", "all": "TotAbs"},
     "unauthorised_pct": {"primary": "PriUnauth", "secondary": "SecUnauth", "special": "unauthorised_absence_special"},
     "persistent_pct": {"primary": "SFPriPerAbNew", "secondary": "SFSecPerAbNew", "special": "SpecPerAbNew", "all": "TotPerAbNew"},
     "severe_pct": {"primary": "SFPriSevPerAbNew", "secondary": "SFSecSevPerAbNew", "special": "SpecSevPerAbNew", "all": "TotSevPerAbNew"},
 }
+BUILT_FROM_YEARS = {"persistent_pct": ("2019", "2023"), "severe_pct": ("2019", "2023", "2025")}
 ETHNIC = (
     "Irish", "any other white background", "white and black Caribbean", "white and black African", "white and Asian",
     "any other mixed background", "Indian", "Pakistani", "Bangladeshi", "any other Asian background", "Caribbean", "African",
@@ -105,7 +106,7 @@ def rate_rows(folder: Path) -> list[dict]:
             for year, value in table[table["Short Desc"] == code].set_index("Years")["Values"].items():
                 if value == "-":
                     continue
-                built = phase != "all" and (moment in ("absence_pct", "unauthorised_pct") or year in ("2019", "2023"))
+                built = phase != "all" and year in BUILT_FROM_YEARS.get(moment, (year,))
                 role = "built_from" if built else "held_out"
                 rows.append(row(moment, phase, year, round(float(value), 2), "%", role, RATES, code))
     return rows
@@ -163,7 +164,9 @@ def context_rows(frame: pd.DataFrame) -> list[dict]:
             rows.append(row(f"context_effect:{name}", phase, "2023", round(value, 4), "log % per SD", "built_from", ABSENCE))
         for tag, year in (("", "2023"), ("_19", "2019")):
             y = np.log(group[f"absence_pct{tag}"]).dropna()
-            rows.append(row("log_absence_sd", phase, year, round(y.std(), 3), "log %", "built_from", ABSENCE, "unweighted, roll of 30 or more"))
+            rows.append(
+                row("log_absence_sd", phase, year, round(y.std(), 3), "log %", "built_from", ABSENCE, "unweighted, roll of 30 or more")
+            )
             pair = group[[f"absence_pct{tag}", f"persistent_pct{tag}", "roll"]].dropna()
             shares = logit(pair[f"persistent_pct{tag}"], pair["roll"])
             level = np.log(pair[f"absence_pct{tag}"]) - np.log(pair[f"absence_pct{tag}"]).mean()
@@ -185,7 +188,9 @@ def severe_rows(folder: Path) -> list[dict]:
         pair = wide[[CODES["absence_pct"][phase], CODES["severe_pct"][phase]]].dropna()
         pair = pair[(pair > 0).all(axis=1)]
         x, y = np.log(pair.iloc[:, 0]), np.log(pair.iloc[:, 1] / (100 - pair.iloc[:, 1]))
-        rows.append(row("severe_slope", phase, "2023", round(np.polyfit(x, y, 1)[0], 2), "logit per log %", "built_from", RATES, "over LAs"))
+        rows.append(
+            row("severe_slope", phase, "2023", round(np.polyfit(x, y, 1)[0], 2), "logit per log %", "built_from", RATES, "over LAs")
+        )
     return rows
 
 

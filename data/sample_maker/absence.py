@@ -1,8 +1,8 @@
 """Absence of every institution in every year: context, authority, a persistent school effect, and noise that falls with size.
 
 On the log scale: absence = national level of the phase and year x context x authority and region x school (first-order
-autoregressive over years) x noise. National overall and unauthorised rates of every year, and persistent and severe rates of 2018/19
-and 2022/23, are matched; persistent and severe rates of the other years, the rates of all schools together and the spread of
+autoregressive over years) x noise. National overall and unauthorised rates of every year, and persistent and severe rates of a few
+anchor years, are matched; persistent and severe rates of the other years, the rates of all schools together and the spread of
 regions and authorities come out as they may.
 """
 
@@ -17,7 +17,9 @@ from .moments import Moments
 from .register import exists
 
 YEARS = (2016, 2017, 2018, 2019, 2021, 2022, 2023, 2024, 2025)
-ANCHORS = (2019, 2023)
+ANCHORS = (2019, 2023)  # years whose persistent absence is matched
+SEVERE_ANCHORS = (2019, 2023, 2025)
+SEVERE_NOISE = 0.35
 SESSIONS = {"primary": 368.0, "secondary": 362.0, "special": 364.0}
 
 
@@ -41,7 +43,7 @@ class Recipe:
 
 RECIPES = {
     "primary": Recipe(0.184, 0.86, 0.36, 0.010, 0.037, 0.60, 0.158, 0.86, -0.27, 0.055, -0.50, 240.0),
-    "secondary": Recipe(0.223, 0.80, 0.40, 0.026, 0.050, 0.95, 0.155, 0.81, -0.24, 0.030, -0.50, 1000.0),
+    "secondary": Recipe(0.223, 0.80, 0.40, 0.026, 0.050, 0.95, 0.158, 0.78, -0.22, 0.025, -0.50, 1000.0),
     "special": Recipe(0.300, 0.90, 0.00, 0.020, 0.030, 0.90, 0.270, 0.93, -0.25, 0.085, -0.50, 130.0),
 }
 FSM_SLOPE = 0.004  # on the log spread, per percentage point of FSM6
@@ -64,7 +66,9 @@ class Sessions:
         return self.authorised + self.unauthorised
 
 
-def context(moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, earlier: pd.DataFrame, now: pd.DataFrame, year: int) -> np.ndarray:
+def context(
+    moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, earlier: pd.DataFrame, now: pd.DataFrame, year: int
+) -> np.ndarray:
     """Context part of log absence (mean 0, spread as in the recipe) from the intake of that year, per phase."""
     past = np.clip((2023 - year) / 4, -0.25, 1.25)
     out = np.zeros(len(register))
@@ -139,7 +143,9 @@ def _solve(target: float, weight: np.ndarray, of: callable, low: float, high: fl
     return round((low + high) / 2, 9)
 
 
-def make_absence(rng: np.random.Generator, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, now: pd.DataFrame, earlier: pd.DataFrame):
+def make_absence(
+    rng: np.random.Generator, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, now: pd.DataFrame, earlier: pd.DataFrame
+):
     """Sessions of every institution by year; zero where it is not open or publishes no absence."""
     paths = _paths(rng, register, now)
     fsm = ((latents["fsm6"] - latents.groupby(register["phase"])["fsm6"].transform("mean")) / 0.9).to_numpy()
@@ -154,7 +160,9 @@ def make_absence(rng: np.random.Generator, moments: Moments, register: pd.DataFr
         enrolments = np.where(open_now, np.rint(pupils * (1 + churn)), 0).astype(np.int64)
         y11 = (now["y11"] / np.maximum(now["r_to_11"], 1)).to_numpy()
         noise = {name: 0.75 * stay[name] + 0.66 * own[name][k] for name in own}
-        out[year] = _year(moments, register, year, open_now, logs, pupils * (1 - 0.16 * y11), enrolments, fsm, noise, now["roll"].to_numpy())
+        out[year] = _year(
+            moments, register, year, open_now, logs, pupils * (1 - 0.16 * y11), enrolments, fsm, noise, now["roll"].to_numpy()
+        )
     return out
 
 
@@ -179,7 +187,9 @@ def _year(moments, register, year, open_now, logs, pupils, enrolments, fsm, nois
         counts["possible"][mine], counts["unauthorised"][mine] = possible, unauthorised
         counts["authorised"][mine] = missed - unauthorised
         counts["persistent"][mine], counts["severe"][mine] = persistent, severe
-    return Sessions(year, enrolments, counts["possible"], counts["authorised"], counts["unauthorised"], counts["persistent"], counts["severe"])
+    return Sessions(
+        year, enrolments, counts["possible"], counts["authorised"], counts["unauthorised"], counts["persistent"], counts["severe"]
+    )
 
 
 def _unauthorised_share(moments, phase, year, rate, possible, fsm, noise) -> np.ndarray:
@@ -191,24 +201,35 @@ def _unauthorised_share(moments, phase, year, rate, possible, fsm, noise) -> np.
 
 
 def _tail(moments, name: str, phase: str, year: int, rate: np.ndarray, pupils: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Pupils who miss a tenth or half: a logit line in log absence. Its level is matched in the two anchor years and interpolated
-    in between and beyond by the national level of overall absence, so that the other years' published rates stay unseen.
+    """Pupils who miss a tenth or half: a logit line (bent for a tenth) in log absence around a national level.
+
+    The level is matched in the anchor years only. In between, persistent absence follows the national level of overall absence, and severe
+    absence, which has kept rising while overall absence fell, follows time; so the other years' published rates stay unseen.
     """
-    if name == "persistent":
-        slopes = [moments.get("persistent_slope", phase, y) for y in ANCHORS]
-        spread, bend = moments.get("persistent_residual_sd", phase, 2023), moments.get("persistent_curvature", phase, 2023)
-    else:
-        slopes, spread, bend = [moments.get("severe_slope", phase, 2023)] * 2, 0.35, 0.0
-    level = [np.log(moments.get("absence_pct", phase, y)) for y in ANCHORS]
     here = np.log(moments.get("absence_pct", phase, year))
-    part = float(np.clip((here - level[0]) / (level[1] - level[0]), -0.3, 1.3))
-    if name == "severe":  # severe absence has kept rising with time, not with the level of absence
-        part = float(np.clip((year - ANCHORS[0]) / (ANCHORS[1] - ANCHORS[0]), -0.5, 1.4))
-    slope = slopes[0] + part * (slopes[1] - slopes[0])
-    centre = [np.log(p / (100 - p)) for p in (moments.get(f"{name}_pct", phase, y) for y in ANCHORS)]
-    middle = centre[0] + part * (centre[1] - centre[0])
     distance = np.clip(np.log(rate) - here, -1.2, 1.2)
-    score = slope * distance + bend * distance**2 + spread * noise
+    if name == "persistent":
+        clock = {y: np.log(moments.get("absence_pct", phase, y)) for y in ANCHORS}
+        middle = _between(here, clock, {y: _logit_of(moments.get("persistent_pct", phase, y)) for y in ANCHORS})
+        slope = _between(here, clock, {y: moments.get("persistent_slope", phase, y) for y in ANCHORS})
+        bend = moments.get("persistent_curvature", phase, 2023)
+        score = slope * distance + bend * distance**2 + moments.get("persistent_residual_sd", phase, 2023) * noise
+    else:
+        middle = _between(year, {y: y for y in SEVERE_ANCHORS}, {y: _logit_of(moments.get("severe_pct", phase, y)) for y in SEVERE_ANCHORS})
+        score = moments.get("severe_slope", phase, 2023) * distance + SEVERE_NOISE * noise
     target = 100 / (1 + np.exp(-middle))
     shift = _solve(target, pupils.astype(float), lambda s: 100 / (1 + np.exp(-np.clip(score + s, -30, 30))), -15.0, 8.0)
     return np.rint(np.round(pupils / (1 + np.exp(-np.clip(score + shift, -30, 30))), 6))
+
+
+def _logit_of(pct: float) -> float:
+    return float(np.log(pct / (100 - pct)))
+
+
+def _between(x: float, clock: dict[int, float], level: dict[int, float]) -> float:
+    """Linear between the two nearest anchors; beyond them the line goes on for at most a third of their distance."""
+    years = sorted(clock, key=clock.get)
+    k = max(0, min(len(years) - 2, sum(clock[y] <= x for y in years) - 1))
+    first, second = years[k], years[k + 1]
+    part = float(np.clip((x - clock[first]) / (clock[second] - clock[first]), -0.35, 1.35))
+    return level[first] + part * (level[second] - level[first])

@@ -60,8 +60,9 @@ def make_year(world: World, end: int, rng: np.random.Generator) -> Year:
     for k, phase in enumerate(PHASES):
         mine = (register["phase"] == phase.lower()).to_numpy() & (s.possible > 0)
         la = register["la"].to_numpy()[mine]
-        for total, values in ((possible, s.possible), (missed, s.missed), (unauthorised, s.unauthorised), (pupils, s.enrolments), (persistent, s.persistent)):
-            total[:, k] = np.bincount(la, weights=values[mine], minlength=shape[0])
+        counted = {"possible": possible, "missed": missed, "unauthorised": unauthorised, "enrolments": pupils, "persistent": persistent}
+        for name, total in counted.items():
+            total[:, k] = np.bincount(la, weights=getattr(s, name)[mine], minlength=shape[0])
         schools[:, k] = np.bincount(la, minlength=shape[0])
     rate = missed / np.maximum(possible, 1) * (0.985 if end > 2025 else 1.0)
     weeks = np.array([w for w in range(46) if w not in HOLIDAYS])[:WEEKS]
@@ -153,7 +154,7 @@ def snapshots(world: World, folder: Path) -> Path:
             totals = np.floor(np.round(totals * factor[..., None], 6)).astype(np.int64)
             totals[..., 1] = totals[..., 2] + totals[..., 3]
             if end == 2023 and number == 0:
-                totals = totals * 30  # the first file of that autumn was published with sessions added up many times over
+                totals = totals * 400  # the first file of that autumn was published with sessions added up many times over
             known = (date.year, date.month) >= (end, 1)
             for area in areas:
                 for phase in (*range(3), None):

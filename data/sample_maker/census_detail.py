@@ -46,6 +46,7 @@ def _identity(world: World, i: int) -> dict[str, object]:
     admissions = "Selective" if s["kind"] == "selective" else "Non-selective" if s["phase"] == "secondary" else "Not applicable"
     middle = {"middle": "Middle deemed secondary", "middle_primary": "Middle deemed primary"}.get(s["kind"], "")
     size = (int(world.now["roll"][i]) - 1) // 100
+    governance = "Independent" if s["phase"] == "independent" else "Academy" if s["academy"] else "LA Maintained"
     return {
         "time_period": "202223", "time_identifier": "Academic year", "geographic_level": "School", "country_code": "E92000001",
         "country_name": "England", "region_name": s["region"], "region_code": la.region_code, "urn": urn_in(world.register, 2023)[i],
@@ -57,7 +58,7 @@ def _identity(world: World, i: int) -> dict[str, object]:
         "district_administrative_code": la.ons_code, "district_administrative_name": la.name,
         "parl_con_code": f"X14{la.index * 3 + i % 3 + 1:06d}", "parl_con_name": f"{la.name} {('East', 'Central', 'West')[i % 3]}",
         "ward_code": f"X05{la.index * 40 + i % 40 + 1:06d}", "ward_name": f"{la.name} Ward {i % 40 + 1}", "urban_rural": s["urban_rural"],
-        "school_postcode": s["postcode"], "academy_flag": "Independent" if s["phase"] == "independent" else "Academy" if s["academy"] else "LA Maintained",
+        "school_postcode": s["postcode"], "academy_flag": governance,
         "school_size": "Up to 100 pupils" if size <= 0 else f"{size}01 to {size + 1}00 pupils",
     }  # fmt: skip
 
@@ -93,8 +94,8 @@ def _pupils(world: World, i: int) -> dict[str, object]:
         "Number of key stage 2 pupils (years 3 to 6)": groups[5:9].sum(), "Number of key stage 3 pupils (years 7 to 9)": groups[9:12].sum(),
         "Number of key stage 4 pupils (years 10 and 11)": groups[12:14].sum(), "Number of key stage 5 pupils (years 12 to 14)": groups[14:].sum(),
         "Number of pupils not reception or key stage 1 to 5": 0, "headcount total girls": total["girls"], "headcount total boys": total["boys"],
-        "full time pupils": total["full"], "part time pupils": total["part"], "headcount of pupils": roll, "fte pupils": f"{half // 2}.{half % 2 * 5}",
-        ALWAYS: groups[3:].sum(),
+        "full time pupils": total["full"], "part time pupils": total["part"], "headcount of pupils": roll,
+        "fte pupils": f"{half // 2}.{half % 2 * 5}", ALWAYS: groups[3:].sum(),
     }  # fmt: skip
 
 
@@ -125,8 +126,12 @@ def _characteristics(world: World, i: int) -> dict[str, object]:
         out[f"number of pupils classified as {group} ethnic origin"] = now[name][i]
         out[f"% of pupils classified as {group} ethnic origin"] = pct(now[name][i], roll)
     language = "pupils whose first language is"
-    for label, count in (("known or believed to be English", c["english"]), ("known or believed to be other than English", c["eal"]), ("unclassified", c["unknown"])):
+    believed = "known or believed to be"
+    for label, count in (
+        (f"{believed} English", c["english"]),
+        (f"{believed} other than English", c["eal"]),
+        ("unclassified", c["unknown"]),
+    ):
         out[f"number of {language} {label}"] = count
         out[f"% of {language} {label}"] = pct(count, roll)
     return out
-

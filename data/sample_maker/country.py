@@ -144,7 +144,9 @@ def _mend(owner: np.ndarray) -> np.ndarray:
                 bodies.append(body)
             for body in sorted(bodies, key=lambda b: (-len(b), min(b)))[1:]:
                 for r, c in sorted(body):
-                    around = [owner[r + a, c + b] for a, b in ((0, 1), (1, 0), (0, -1), (-1, 0)) if 0 <= r + a < ROWS and 0 <= c + b < COLUMNS]
+                    around = [
+                        owner[r + a, c + b] for a, b in ((0, 1), (1, 0), (0, -1), (-1, 0)) if 0 <= r + a < ROWS and 0 <= c + b < COLUMNS
+                    ]
                     others = sorted(k for k in around if k not in (-1, index))
                     owner[r, c] = max(others, key=others.count) if others else -1
     return owner

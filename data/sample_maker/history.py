@@ -48,14 +48,18 @@ def _mergers(rng, country: Country, names: Names, frame: pd.DataFrame) -> tuple[
         frame.loc[number, ["first_year", "urn_old"]] = [2021, FIRST_GONE_URN + 500 + number]
         frame.loc[number, "opened"] = "01/09/2020"
         for part, share in (("infant", 0.43), ("junior", 0.57)):
-            old = frame.loc[number].to_dict() | dict(kind=part, low=YEARS[part][0], high=YEARS[part][1], share=share, parent=number, opened="")
+            old = frame.loc[number].to_dict() | dict(
+                kind=part, low=YEARS[part][0], high=YEARS[part][1], share=share, parent=number, opened=""
+            )
             old |= dict(first_year=2010, last_year=2020, name=names.school(int(old["la"]), part, ""), estab=str(3400 + len(gone)))
             gone.append(old)
             links.append((number, after + len(gone) - 1, kind))
     secondary = _pick(rng, frame, (frame["kind"] == "secondary") & ~frame["academy"], 1)[0]
     mates = (frame["kind"] == "primary") & (frame["la"] == frame.loc[secondary, "la"])
     primary = _pick(rng, frame, mates, 1)[0]
-    old = frame.loc[secondary].to_dict() | dict(kind="all_through", low=0, parent=secondary, share=1.3, first_year=2010, last_year=2020, opened="")
+    old = frame.loc[secondary].to_dict() | dict(
+        kind="all_through", low=0, parent=secondary, share=1.3, first_year=2010, last_year=2020, opened=""
+    )
     old |= dict(name=names.school(int(old["la"]), "all_through", ""), estab="4600")
     gone.append(old)
     for part in (primary, secondary):
@@ -73,7 +77,9 @@ def _closures(rng, country: Country, names: Names, frame: pd.DataFrame) -> tuple
     for i in range(9):
         authority = country.authorities[int(rng.integers(len(country.authorities)))]
         phase = "secondary" if i == 0 else "primary"
-        rows.append(make_school(rng, country, names, authority, phase, phase) | dict(last_year=2019 + i % 3, estab=str(3500 + i), opened=""))
+        rows.append(
+            make_school(rng, country, names, authority, phase, phase) | dict(last_year=2019 + i % 3, estab=str(3500 + i), opened="")
+        )
     extra = pd.DataFrame(rows)
     extra["urn_old"] = _numbers(FIRST_GONE_URN + 100, len(extra))
     extra["postcode"] = [f"ZZ{40 + i} 1AA" for i in range(len(extra))]
@@ -109,7 +115,9 @@ def _convert(rng, frame: pd.DataFrame) -> pd.DataFrame:
             if year <= LATER_CENSUS:
                 frame.loc[number, "opened"] = f"01/09/{year - 1}"
                 frame.loc[number, "name_old"] = frame.loc[number, "name"].replace("Academy", "School")
-                frame.loc[number, "type_old"] = "Community school" if frame.loc[number, "phase"] != "special" else "Community special school"
+                frame.loc[number, "type_old"] = (
+                    "Community school" if frame.loc[number, "phase"] != "special" else "Community special school"
+                )
                 if next_urn % 2:
                     frame.loc[number, "estab"] = str(int(frame.loc[number, "estab"]) + 600)
             next_urn += 1

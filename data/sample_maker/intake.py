@@ -131,15 +131,16 @@ def pupils(rng: np.random.Generator, moments: Moments, register: pd.DataFrame, l
     frame["fsm6"] = counts(latents["fsm6"].to_numpy(), base)
     fsm = latents["fsm6"].to_numpy() - 0.11 + rng.normal(0, 0.08, len(register))
     frame["fsm"] = np.where(register["kind"] == "sixteen_plus", counts(fsm, roll), counts(fsm, base))
-    special = register["phase"].eq("special").to_numpy()
     frame["ehcp"] = counts(latents["ehcp"].to_numpy(), roll)
-    frame["sen"] = np.where(special, np.minimum(counts(latents["sen"].to_numpy(), roll), roll - frame["ehcp"]), counts(latents["sen"].to_numpy(), roll))
-    frame["sen"] = np.minimum(frame["sen"], roll - frame["ehcp"])
+    frame["sen"] = np.minimum(counts(latents["sen"].to_numpy(), roll), roll - frame["ehcp"])
     frame["eal_unknown"] = np.minimum(rng.poisson(0.004 * roll), roll)
     frame["eal"] = np.minimum(counts(latents["eal"].to_numpy(), roll), roll - frame["eal_unknown"])
-    frame["idaci_rank"] = np.clip(np.rint(32844 * ndtr(latents["idaci"].to_numpy().round(6))), 1, 32844).astype(np.int64)
-    frame["imd_rank"] = np.clip(np.rint(32844 * ndtr((0.93 * latents["idaci"] + rng.normal(0, 0.34, len(register))).round(6))), 1, 32844).astype(np.int64)
-    frame["young_carers"] = rng.binomial(roll, np.where(register["phase"] == "secondary", 0.0065, 0.0031) * (rng.random(len(register)) < 0.4) * 2.4)
+    imd = 0.93 * latents["idaci"] + rng.normal(0, 0.34, len(register))
+    for name, score in (("idaci_rank", latents["idaci"]), ("imd_rank", imd)):
+        frame[name] = np.clip(np.rint(32844 * ndtr(score.to_numpy().round(6))), 1, 32844).astype(np.int64)
+    frame["young_carers"] = rng.binomial(
+        roll, np.where(register["phase"] == "secondary", 0.0065, 0.0031) * (rng.random(len(register)) < 0.4) * 2.4
+    )
     return pd.concat([frame, _ethnicity(rng, moments, register, latents, roll)], axis=1)
 
 
@@ -152,7 +153,12 @@ def _ethnicity(rng, moments: Moments, register: pd.DataFrame, latents: pd.DataFr
     white = np.minimum(counts(latents["white_british"].to_numpy(), roll), roll - unknown - grt)
     rest = roll - unknown - grt - white
     irish_travellers = rng.binomial(grt, 0.3)
-    out = {"white British": white, "traveller of Irish heritage": irish_travellers, "Gypsy/Roma": grt - irish_travellers, "unclassified": unknown}
+    out = {
+        "white British": white,
+        "traveller of Irish heritage": irish_travellers,
+        "Gypsy/Roma": grt - irish_travellers,
+        "unclassified": unknown,
+    }
     others = np.zeros((len(register), len(names)), dtype=np.int64)
     own = rng.gamma(2.0, 0.5, (len(register), len(names)))
     for i, (phase, la) in enumerate(zip(register["phase"], register["la"], strict=True)):
@@ -163,7 +169,9 @@ def _ethnicity(rng, moments: Moments, register: pd.DataFrame, latents: pd.DataFr
     return pd.DataFrame({f"ethnic:{k}": v for k, v in out.items()}, index=register.index)
 
 
-def earlier_pupils(rng: np.random.Generator, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+def earlier_pupils(
+    rng: np.random.Generator, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, now: pd.DataFrame
+) -> pd.DataFrame:
     """Roll and counts of 2018/19 on the same institutions, as stable over the four years as they were nationally."""
     growth = {"primary": 0.014, "secondary": -0.105, "special": -0.188}
     change = np.round(rng.normal(register["phase"].map(growth).fillna(0.0), np.where(register["phase"] == "special", 0.15, 0.09)), 6)

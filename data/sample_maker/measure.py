@@ -39,7 +39,9 @@ def schools(folder: Path) -> pd.DataFrame:
     out["selective"], out["catholic"] = spc["admissions_policy"] == "Selective", spc["denomination"] == "Roman Catholic"
     out["rural"] = spc["urban_rural"].str.contains("Rural")
     out["white_british"] = _logit(number("% of pupils classified as white British ethnic origin"), out["roll"])
-    grt = number("% of pupils classified as Gypsy/Roma ethnic origin") + number("% of pupils classified as traveller of Irish heritage ethnic origin")
+    grt = number("% of pupils classified as Gypsy/Roma ethnic origin") + number(
+        "% of pupils classified as traveller of Irish heritage ethnic origin"
+    )
     out["grt"] = _logit(grt, out["roll"])
     for year, tag in (("2022-2023", ""), ("2018-2019", "_19")):
         tables = folder / "performance-tables" / year
@@ -88,7 +90,10 @@ def intraclass(values: pd.Series, groups: pd.Series) -> float:
 
 def years_by_school(folder: Path) -> pd.DataFrame:
     """Absence by number and academic year (201617 ...), from all files in the Explore Education Statistics layout."""
-    parts = [pd.read_csv(p, usecols=["time_period", "school_urn", "sess_overall_percent"]) for p in sorted((folder / "school-absence").glob("*.csv"))]
+    parts = [
+        pd.read_csv(p, usecols=["time_period", "school_urn", "sess_overall_percent"])
+        for p in sorted((folder / "school-absence").glob("*.csv"))
+    ]
     return pd.concat(parts).pivot(index="school_urn", columns="time_period", values="sess_overall_percent")
 
 
@@ -112,22 +117,35 @@ def transition(frame: pd.DataFrame, years: pd.DataFrame) -> dict[str, float]:
 
 
 def size_of_changes(frame: pd.DataFrame, years: pd.DataFrame) -> dict[str, float]:
-    """How the typical size of a yearly change falls with the roll: slope of log |change| on log roll, given level, FSM6 and transition.
+    """How the typical size of a change falls with the roll: slope of log |change| on log roll, given level and FSM6.
 
-    Pooled over all transitions there are. |log change| below 0.05 pp is raised to it, as one-decimal data cannot tell it from nothing.
+    Secondaries: all transitions from one year to the next there are, pooled. Primaries have consecutive years for an odd sample only, so
+    theirs (and secondaries' too, to compare) is the change from 2018/19 to 2022/23 of all schools. |Change| below 0.05 pp is raised to
+    it, as one-decimal data cannot tell it from nothing.
     """
-    out = {}
+    mine, parts = frame[frame["phase"] == "secondary"], []
+    for before, after in zip(years.columns[:-1], years.columns[1:], strict=True):
+        both = mine.join(years[[before, after]].dropna(), how="inner")
+        if after - before == 101 and len(both) > 20:
+            parts.append(_log_changes(both, both[before], both[after]))
+    out = {"log_sigma_on_log_roll_secondary": _size_slope(parts)}
     for phase in ("primary", "secondary"):
-        mine, parts = frame[frame["phase"] == phase], []
-        for before, after in zip(years.columns[:-1], years.columns[1:], strict=True):
-            both = mine.join(years[[before, after]].dropna(), how="inner")
-            if after - before == 101 and len(both) > 20:
-                change = both[after] - both[before]
-                spread = np.log((change - change.mean()).abs().clip(lower=0.05))
-                parts.append(pd.DataFrame({"y": spread, "n": np.log(both["roll"]), "level": np.log(both[before]), "fsm": both["fsm6_pct"]}))
-        rows = pd.concat([(p - p.mean()).assign(k=k) for k, p in enumerate(parts)]).dropna()
-        out[f"log_sigma_on_log_roll_{phase}"] = float(np.linalg.lstsq(rows[["n", "level", "fsm"]].to_numpy(), rows["y"].to_numpy(), rcond=None)[0][0])
+        both = frame[frame["phase"] == phase].dropna(subset=["absence_pct", "absence_pct_19", "fsm6_pct"])
+        out[f"log_sigma_four_years_on_log_roll_{phase}"] = _size_slope([_log_changes(both, both["absence_pct_19"], both["absence_pct"])])
     return out
+
+
+def _log_changes(both: pd.DataFrame, before: pd.Series, after: pd.Series) -> pd.DataFrame:
+    """Log of the size of each school's change net of the common ratio, with roll, level and FSM6, all centred."""
+    change = after - before * (after.mean() / before.mean())
+    size = np.log(change.abs().clip(lower=0.05))
+    rows = pd.DataFrame({"y": size, "n": np.log(both["roll"]), "level": np.log(before), "fsm": both["fsm6_pct"]}).dropna()
+    return rows - rows.mean()
+
+
+def _size_slope(parts: list[pd.DataFrame]) -> float:
+    rows = pd.concat(parts)
+    return float(np.linalg.lstsq(rows[["n", "level", "fsm"]].to_numpy(), rows["y"].to_numpy(), rcond=None)[0][0])
 
 
 def area_spread(folder: Path) -> dict[str, float]:

@@ -11,7 +11,18 @@ HEADS = (
 TAILS = ("mere", "wold", "stoke", "holt", "combe", "gate", "haven", "marsh", "dun", "fell", "reach", "garth", "quay", "shaw")
 FEATURES = ("Lantern", "Saltpan", "Ferry", "Rookery", "Beacon", "Tidemill", "Orchard", "Cobbler", "Larkspur", "Ropewalk", "Kiln", "Heron")
 SAINTS = ("St Ostryn", "St Weldra", "St Ibrel", "St Orrisk", "St Quenna", "St Thyrsa", "St Vellan", "St Ydric")
-TRUST_WORDS = ("Tideway", "Lanternfield", "Nine Shires", "Causeway", "Saltmarsh", "Greywether", "Northlight", "Oakmast", "Windrose", "Fathom")
+TRUST_WORDS = (
+    "Tideway",
+    "Lanternfield",
+    "Nine Shires",
+    "Causeway",
+    "Saltmarsh",
+    "Greywether",
+    "Northlight",
+    "Oakmast",
+    "Windrose",
+    "Fathom",
+)
 TRUST_KINDS = ("LEARNING TRUST", "ACADEMIES TRUST", "MULTI-ACADEMY TRUST", "EDUCATION PARTNERSHIP")
 KIND_WORDS = {
     "primary": ("Primary School", "Community Primary School", "Primary Academy", "Primary School and Nursery"),
@@ -63,6 +74,7 @@ class Names:
                 self.used.add(name)
                 return name
         raise ValueError(f"no unused name left for a {kind} school in authority {authority}")
+
 
 def postcode(number: int, authority: int) -> str:
     """An invented postcode: the area ZZ is not in use."""

@@ -11,7 +11,11 @@ from .text import bare, pct, pct_sign, rounded, write_csv
 from .world import World
 
 FOLDERS = {2019: "2018-2019", 2023: "2022-2023"}
-NATIONAL = (("PRI", "primary", "State-funded primary"), ("SEC", "secondary", "State-funded secondary"), ("SPE", "special", "State-funded special school"))
+NATIONAL = (
+    ("PRI", "primary", "State-funded primary"),
+    ("SEC", "secondary", "State-funded secondary"),
+    ("SPE", "special", "State-funded special school"),
+)
 SUPPRESSED_UP_TO = 4  # persistent absentees that the 2018/19 table does not show
 CENSUS_COLUMNS = (
     "URN,LA,ESTAB,SCHOOLTYPE,NOR,NORG,NORB,PNORG,PNORB,TSENELSE,PSENELSE,TSENELK,PSENELK,NUMEAL,NUMENGFL,NUMUNCFL,PNUMEAL,PNUMENGFL,"
@@ -22,7 +26,12 @@ ABS_META = (
     ("ESTAB", "DfE number of establishment within LA", "TEXT", ""),
     ("URN", "School unique Reference Number", "TEXT", ""),
     ("PERCTOT", "Percentage of overall absence", "PCT", "Percentage of overall absence (authorised and unauthorised) for the full year."),
-    ("PPERSABS10", "Percentage of enrolments who are persistent absentees", "PCT", "Missing 10% or more of possible sessions across the full year."),
+    (
+        "PPERSABS10",
+        "Percentage of enrolments who are persistent absentees",
+        "PCT",
+        "Missing 10% or more of possible sessions across the full year.",
+    ),
 )
 
 
@@ -48,7 +57,10 @@ def absence_tables(world: World, folder: Path) -> list[Path]:
             rows.append((501 + register["la"][i], estabs[i], urns[i], pct(sessions.missed[i], sessions.possible[i]), share))
         for code, phase, _ in NATIONAL:
             k = (register["phase"] == phase).to_numpy()
-            total = pct(sessions.missed[k].sum(), sessions.possible[k].sum()), pct(sessions.persistent[k].sum(), sessions.enrolments[k].sum())
+            total = (
+                pct(sessions.missed[k].sum(), sessions.possible[k].sum()),
+                pct(sessions.persistent[k].sum(), sessions.enrolments[k].sum()),
+            )
             rows.append(("NAT", code, "", *total))
         path = folder / "performance-tables" / name / "england_abs.csv"
         out.append(write_csv(path, "LA,ESTAB,URN,PERCTOT,PPERSABS10".split(","), rows, bom=True, last_newline=year == 2019))
@@ -103,7 +115,8 @@ def girls_in(world: World, i: int) -> list[int]:
 
 def _cells(c: dict[str, int], year: int, share) -> list:
     n = c["roll"]
-    cells = [n, c["girls"], n - c["girls"], share(c["girls"], n), share(n - c["girls"], n), c["ehcp"], share(c["ehcp"], n), c["sen"], share(c["sen"], n)]
+    cells = [n, c["girls"], n - c["girls"], share(c["girls"], n), share(n - c["girls"], n)]
+    cells += [c["ehcp"], share(c["ehcp"], n), c["sen"], share(c["sen"], n)]
     cells += [c["eal"], c["english"], c["unknown"], share(c["eal"], n), share(c["english"], n), share(c["unknown"], n), c["fsm"]]
     return cells + ([c["fsm6"], share(c["fsm6"], c["base"])] if year == 2019 else [c["fsm6"], c["base"], share(c["fsm6"], c["base"])])
 
@@ -182,8 +195,14 @@ def _full_year(world: World, folder: Path, year: int) -> Path:
         sess = [s.possible[i], s.missed[i], s.authorised[i], s.unauthorised[i]]
         rates = [bare(rounded(x, s.possible[i], 5)) for x in sess[1:]]
         kind = {"primary": "State-funded primary", "secondary": "State-funded secondary", "special": "Special"}[register["phase"][i]]
-        tail = [s.persistent[i], bare(rounded(s.persistent[i], s.enrolments[i], 5)), s.severe[i], bare(rounded(s.severe[i], s.enrolments[i], 5))]
-        rows.append([f"{year - 1}{year % 100}", "Academic year", "School", la.la_code, la.ons_code, kind, urns[i], s.enrolments[i], *sess, *rates, *tail])
+        tail = [
+            s.persistent[i],
+            bare(rounded(s.persistent[i], s.enrolments[i], 5)),
+            s.severe[i],
+            bare(rounded(s.severe[i], s.enrolments[i], 5)),
+        ]
+        head = [f"{year - 1}{year % 100}", "Academic year", "School", la.la_code, la.ons_code, kind, urns[i], s.enrolments[i]]
+        rows.append([*head, *sess, *rates, *tail])
     header = (
         "time_period,time_identifier,geographic_level,old_la_code,new_la_code,education_phase,school_urn,enrolments,sess_possible,sess_overall,"
         "sess_authorised,sess_unauthorised,sess_overall_percent,sess_authorised_percent,sess_unauthorised_percent,enrolments_pa_10_exact,"

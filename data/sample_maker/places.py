@@ -60,17 +60,39 @@ def attributes(world: World, folder: Path) -> list[Path]:
         if s["phase"] == "secondary":
             rank = int(now["idaci_rank"][i])
             score, decile = bare(rounded(32845 - rank, 32844 * 2, 3, 1)), (rank - 1) * 10 // 32844 + 1
-            secondaries.append(
-                (urns[i], la.la_code, la.name, f"{s['estab']}.0", s["name"], school_type, type_group, "Open", "Secondary", f"{low}.0", f"{high}.0", s["sex"],
-                 admissions, faith, f"{capacity}.0", f"{roll}.0", pct(now["fsm"][i], roll), s["postcode"], f"{s['easting']}.0", f"{s['northing']}.0",
-                 _lsoa(i), s["region"], urban, score, f"{decile}.0", score, f"{decile}.0", bare(rounded(150 + i % 40, 10, 1, 1)))
-            )  # fmt: skip
+            cells = [
+                urns[i],
+                la.la_code,
+                la.name,
+                f"{s['estab']}.0",
+                s["name"],
+                school_type,
+                type_group,
+                "Open",
+                "Secondary",
+                f"{low}.0",
+                f"{high}.0",
+            ]
+            cells += [s["sex"], admissions, faith, f"{capacity}.0", f"{roll}.0", pct(now["fsm"][i], roll), s["postcode"]]
+            cells += [f"{s['easting']}.0", f"{s['northing']}.0", _lsoa(i), s["region"], urban, score, f"{decile}.0", score, f"{decile}.0"]
+            secondaries.append([*cells, bare(rounded(150 + i % 40, 10, 1, 1))])
         elif i % 7 == 0 and s["phase"] in ("primary", "special"):
             phase = "Primary" if s["phase"] == "primary" else "Not applicable"
-            sample.append(
-                (urns[i], f"{la.la_code}.0", la.name, la.region_code[-1], s["region"], s["name"], "Open", "", s["trust"], admissions, phase, s["sex"], faith,
-                 f"{capacity}.0", f"{roll}.0", school_type, type_group, "", urban, s["easting"], s["northing"], f"{low}.0", f"{high}.0")
-            )  # fmt: skip
+            cells = [
+                urns[i],
+                f"{la.la_code}.0",
+                la.name,
+                la.region_code[-1],
+                s["region"],
+                s["name"],
+                "Open",
+                "",
+                s["trust"],
+                admissions,
+                phase,
+            ]
+            cells += [s["sex"], faith, f"{capacity}.0", f"{roll}.0", school_type, type_group, "", urban, s["easting"], s["northing"]]
+            sample.append([*cells, f"{low}.0", f"{high}.0"])
     head1 = (
         "URN,la_code,la_name,establishment_number,establishment_name,type_of_establishment,establishment_type_group,establishment_status,"
         "phase_of_education,statutory_low_age,statutory_high_age,gender,admissions_policy,religious_character,school_capacity,number_of_pupils,"
@@ -103,9 +125,13 @@ def deprivation(world: World, folder: Path) -> Path:
             rows.append((urns[i], "", "", "", source, *[""] * 6))
             continue
         east, north = f"{register['easting'][i]}.0", f"{register['northing'][i]}.0"
-        ranks = [v for r in (int(now["idaci_rank"][near]), int(now["imd_rank"][near])) for v in (f"{r}.0", f"{(r - 1) * 10 // 32844 + 1}.0")]
+        ranks = [
+            v for r in (int(now["idaci_rank"][near]), int(now["imd_rank"][near])) for v in (f"{r}.0", f"{(r - 1) * 10 // 32844 + 1}.0")
+        ]
         rows.append((urns[i], register["postcode"][i], east, north, source, _lsoa(i), _lsoa(i), *ranks))
-    header = "URN,school_postcode,easting,northing,point_source,lsoa11_code,lsoa21_code,idaci_rank,idaci_decile,imd_rank,imd_decile".split(",")
+    header = "URN,school_postcode,easting,northing,point_source,lsoa11_code,lsoa21_code,idaci_rank,idaci_decile,imd_rank,imd_decile".split(
+        ","
+    )
     return write_csv(folder / "deprivation" / "idaci_2019_by_school_location.csv", header, rows)
 
 
@@ -133,7 +159,9 @@ def hubs(world: World, folder: Path) -> Path:
     urns = urn_in(register, NOW)
     for k in range(HUBS):
         phase = "primary" if k % 4 == 3 else "secondary"
-        fits = np.flatnonzero(((register["la"] // 4) == k) & (register["phase"] == phase) & (register["last_year"] == 2030) & register["absence"])
+        fits = np.flatnonzero(
+            ((register["la"] // 4) == k) & (register["phase"] == phase) & (register["last_year"] == 2030) & register["absence"]
+        )
         i = int(fits[len(fits) // 2])
         trust = register["trust"][i].title() if register["trust"][i] else "LA Maintained"
         name = register["name"][i].replace("'", "’")
@@ -141,4 +169,6 @@ def hubs(world: World, folder: Path) -> Path:
             rows.append((name, trust, "", "2025-11-12", "not in the January 2023 census under this name"))
         else:
             rows.append((name, trust, urns[i], "2025-11-12", ""))
-    return write_csv(folder / "hubs" / "hub_leads_announced_2025-11-12.csv", ("lead_school", "trust_or_maintained", "urn", "announced", "note"), rows)
+    return write_csv(
+        folder / "hubs" / "hub_leads_announced_2025-11-12.csv", ("lead_school", "trust_or_maintained", "urn", "announced", "note"), rows
+    )

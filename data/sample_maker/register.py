@@ -43,7 +43,8 @@ def _kinds(rng: np.random.Generator, authority: Authority, phase: str, count: in
     if phase == "primary":
         if name in MIDDLE_TIER:
             firsts = int(round(0.6 * count))
-            return ["first"] * firsts + ["middle_primary"] * (name == MIDDLE_TIER[1]) * 2 + ["primary"] * (count - firsts - 2 * (name == MIDDLE_TIER[1]))
+            middles = 2 if name == MIDDLE_TIER[1] else 0
+            return ["first"] * firsts + ["middle_primary"] * middles + ["primary"] * (count - firsts - middles)
         pairs = int(round(count * (0.17 if name in INFANT_JUNIOR else 0.015)))
         infants = pairs + (2 if name in INFANT_JUNIOR else 0)
         return ["infant"] * infants + ["junior"] * pairs + ["primary"] * (count - infants - pairs)
@@ -61,26 +62,26 @@ def _kinds(rng: np.random.Generator, authority: Authority, phase: str, count: in
     return [phase] * count
 
 
+# Types of establishment and the upper ends of their shares, about as nationally; church schools have their own mix.
+TYPES = {
+    "primary": (("Community school", 0.52), ("Academy converter", 0.80), ("Academy sponsor led", 0.95), ("Foundation school", 1.0)),
+    "church primary": (("Voluntary aided school", 0.35), ("Voluntary controlled school", 0.62), ("Academy converter", 1.0)),
+    "secondary": (("Academy converter", 0.58), ("Academy sponsor led", 0.83), ("Community school", 0.94), ("Foundation school", 1.0)),
+    "church secondary": (("Voluntary aided school", 0.3), ("Academy converter", 0.75), ("Academy sponsor led", 1.0)),
+    "technical": (("University technical college", 0.7), ("Studio schools", 1.0)),
+    "sixteen_plus": (("Free schools 16 to 19", 1.0),),
+    "special": (("Community special school", 0.5), ("Academy special converter", 0.8), ("Foundation special school", 1.0)),
+    "ap": (("Pupil referral unit", 0.55), ("Academy alternative provision converter", 1.0)),
+    "nursery": (("Local authority nursery school", 1.0),),
+    "independent": (("Other independent school", 1.0),),
+}
+
+
 def _school_type(rng: np.random.Generator, phase: str, kind: str, church: str) -> str:
-    """GIAS type of establishment, with about the national mix of maintained schools and academies."""
+    """GIAS type of establishment."""
     draw = rng.random()
-    if kind == "sixteen_plus":
-        return "Free schools 16 to 19"
-    if kind == "technical":
-        return "University technical college" if draw < 0.7 else "Studio schools"
-    if phase == "primary":
-        if church:
-            return "Voluntary aided school" if draw < 0.35 else "Voluntary controlled school" if draw < 0.62 else "Academy converter"
-        return "Community school" if draw < 0.52 else "Academy converter" if draw < 0.80 else "Academy sponsor led" if draw < 0.95 else "Foundation school"
-    if phase == "secondary":
-        if church and draw < 0.3:
-            return "Voluntary aided school"
-        return "Academy converter" if draw < 0.58 else "Academy sponsor led" if draw < 0.83 else "Community school" if draw < 0.94 else "Foundation school"
-    if phase == "special":
-        return "Community special school" if draw < 0.5 else "Academy special converter" if draw < 0.8 else "Foundation special school"
-    if phase == "ap":
-        return "Pupil referral unit" if draw < 0.55 else "Academy alternative provision converter"
-    return "Local authority nursery school" if phase == "nursery" else "Other independent school"
+    mix = TYPES[kind if kind in ("technical", "sixteen_plus") else f"church {phase}" if church else phase]
+    return next(name for name, end in mix if draw <= end)
 
 
 def _urban_rural(rng: np.random.Generator, kind: str, phase: str) -> tuple[bool, str]:
@@ -97,9 +98,10 @@ def make_register(rng: np.random.Generator, country: Country, names: Names) -> p
     """All institutions of 2022/23 with their place and type; history.py adds those that came, went or changed their number."""
     rows = []
     for phase, total in COUNTS.items():
+        power = 2 if phase == "special" else 1  # a few authorities have a single special school, whose figures get suppressed
         for region, in_region in enumerate(_allot(total, list(SHARES))):
             four = country.authorities[4 * region : 4 * region + 4]
-            for authority, count in zip(four, _allot(in_region, [a.weight for a in four]), strict=True):
+            for authority, count in zip(four, _allot(in_region, [a.weight**power for a in four]), strict=True):
                 for kind in _kinds(rng, authority, phase, count):
                     rows.append(make_school(rng, country, names, authority, phase, kind))
     frame = pd.DataFrame(rows)
@@ -115,8 +117,10 @@ def make_school(rng: np.random.Generator, country: Country, names: Names, author
     """One school as a row of the register, drawn from `rng`."""
     draw = rng.random()
     faith = {"primary": (0.26, 0.36), "secondary": (0.065, 0.16)}.get(phase, (0, 0))
-    church = "" if kind in ("technical", "sixteen_plus", "middle", "upper") else (
-        "Church of England" if draw < faith[0] else "Roman Catholic" if draw < faith[1] else ""
+    church = (
+        ""
+        if kind in ("technical", "sixteen_plus", "middle", "upper")
+        else ("Church of England" if draw < faith[0] else "Roman Catholic" if draw < faith[1] else "")
     )
     urban, label = _urban_rural(rng, authority.kind, phase)
     easting, northing = country.place(rng, authority.index, urban)
