@@ -38,7 +38,7 @@ def driver_name(name: str) -> str:
 
 def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, expectation: dict | None) -> list[str]:
     """Sentences on what may be wrong for this school, most particular first; never empty."""
-    found = flagged(inputs, urn)
+    found = []
     if expectation and known(school.get("status_note")):
         found.append(words.sentence(school["status_note"]))
     history = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
@@ -82,7 +82,7 @@ def flagged(inputs: PackInputs, urn: int) -> list[str]:
     found = []
     for flag in inputs.flags.get(urn, []):
         _, _, rest = flag["message"].partition("): ")
-        found.append("A check of the data asks a person to look here. " + words.sentence(rest or flag["message"]))
+        found.append(words.sentence(rest or flag["message"]))
     return list(dict.fromkeys(found))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from helpers.report.words import number, pct, signed
+from helpers.report.words import chance, number, pct, signed
 
 
 def svg(chart_id: str, width: int, height: int, title: str, description: str, body: list[str], css: str = "chart") -> str:
@@ -154,9 +154,9 @@ def chances(chart_id: str, rows: list[tuple[str, float]], described: str) -> str
     for i, (name, value) in enumerate(rows):
         top = 14 + i * step
         body.append(text(0, top, name))
-        body.append(f'<rect class="trough" x="0.5" y="{top + 7}" width="300" height="16"/>')
-        body.append(f'<rect class="up" x="0.5" y="{top + 7}" width="{300 * value:.1f}" height="16"/>')
-        body.append(text(308, top + 20, f"{number(100 * value)} in 100", "strong"))
+        body.append(f'<rect class="trough" x="0.5" y="{top + 7}" width="250" height="16"/>')
+        body.append(f'<rect class="up" x="0.5" y="{top + 7}" width="{250 * value:.1f}" height="16"/>')
+        body.append(text(258, top + 20, chance(value), "strong"))
     return svg(chart_id, width, 14 + len(rows) * step - 14, "Chance of meeting the minimum", described, body)
 
 

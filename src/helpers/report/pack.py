@@ -73,4 +73,3 @@ def build_pack(
         if check:
             check(folder)
     return PackReport(to, len(inputs.school), with_expectation, time.perf_counter() - began, pages_done - began, book_done - book_began)
-

@@ -55,6 +55,7 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
         "persistent": _persistent(inputs, school),
         "transitions": _transitions(school),
         "caveats": caveats.for_school(inputs, urn, school, baseline, expectation),
+        "flags": caveats.flagged(inputs, urn),
         "sources": inputs.source_lines,
     }
     return facts
@@ -231,7 +232,9 @@ def _limits(e: dict, parameters: dict) -> str:
     improvement = e["national_part_pp"] + e["context_part_pp"]
     told = []
     if improvement < floor:
-        told.append(f"The national and context parts together may not be less than {number(floor, 1)}, so they count as {number(floor, 1)}.")
+        told.append(
+            f"The national and context parts together may not be less than {number(floor, 1)}, so they count as {number(floor, 1)}."
+        )
     elif improvement > cap:
         told.append(f"The national and context parts together may not be more than {number(cap, 1)}, so they count as {number(cap, 1)}.")
     whole = e["return_to_normal_pp"] + min(max(improvement, floor), cap)
