@@ -48,8 +48,8 @@ def main() -> None:
     show("Thresholds and false alarms in quiet weeks (measured on years left out)", found.thresholds.round(4))
     show("Windows without another year to compare with", found.untested.groupby(["geography", "year"], as_index=False)["windows"].sum())
     short = table.assign(start=table["start"].dt.strftime("%Y-%m-%d"), found_in=table["found_in"].str.slice(0, 90))
-    show("Known events", short[["name", "start", "measure", "verdict", "alarms_there", "alarms_elsewhere", "found_in", "note"]])
-    show("Verdicts", table["verdict"].value_counts().reset_index())
+    show("Known events", short[["name", "chosen", "start", "measure", "verdict", "alarms_there", "alarms_elsewhere", "found_in", "note"]])
+    show("Verdicts", table.groupby(["chosen", "verdict"]).size().rename("events").reset_index())
     show("Shocks inside and outside the calendar's dates (mainstream)", unexplained(found.shocks, calendar))
     wide = found.shocks[found.shocks["geography"].isin(["england", "region"]) & found.shocks["phase"].isin(["primary", "secondary"])]
     columns = ["area", "phase", "start", "end", "code", "excess_pp", "effect_year_pp", "peak_z"]

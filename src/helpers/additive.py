@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
-KNOT_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9, 0.97)
+KNOT_QUANTILES = (0.2, 0.4, 0.6, 0.8)
 PENALTIES = np.logspace(0, 4, 9)
-CLIP_SD = 5.0
 
 
 @dataclass
@@ -30,8 +29,7 @@ class AdditiveRidge:
 
     def fit(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> AdditiveRidge:
         """`x` (rows, features) without missing values, `y` (rows,), `weight` (rows,) positive."""
-        mean, spread = x.mean(axis=0), x.std(axis=0)
-        self.low, self.high = mean - CLIP_SD * spread, mean + CLIP_SD * spread
+        self.low, self.high = x.min(axis=0), x.max(axis=0)  # never extrapolate beyond what was seen
         self.knots = []
         for j in range(x.shape[1]):
             values = np.unique(x[:, j])

@@ -47,5 +47,7 @@ def read(run: Parameters, name: str) -> pd.DataFrame:
     """Read an artefact that an earlier notebook wrote. Raises `NotYetRun` naming that notebook."""
     path = run.region_folder / f"{name}.parquet"
     if not path.exists():
-        raise NotYetRun(f"{run.region}: {name}.parquet is not there yet. Run notebooks/{MADE_BY[name]}.ipynb with the same parameters first.")
+        raise NotYetRun(
+            f"{run.region}: {name}.parquet is not there yet. Run notebooks/{MADE_BY[name]}.ipynb with the same parameters first."
+        )
     return read_frame(path)

@@ -12,7 +12,20 @@ from helpers.paths import ROOT
 from helpers.store import code_hash, file_hash, read_json, tree_hash, write_json
 
 MANIFEST = "manifest.json"
-PACKAGES = ("numpy", "pandas", "geopandas", "scikit-learn", "scipy", "pyarrow", "papermill", "plotly", "pandera", "pydantic", "jinja2", "gptables")
+PACKAGES = (
+    "numpy",
+    "pandas",
+    "geopandas",
+    "scikit-learn",
+    "scipy",
+    "pyarrow",
+    "papermill",
+    "plotly",
+    "pandera",
+    "pydantic",
+    "jinja2",
+    "gptables",
+)
 ARTEFACTS = (
     "schools.parquet",
     "panel.parquet",

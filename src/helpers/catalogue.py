@@ -61,7 +61,9 @@ def read_catalogue(path: str | Path = CATALOGUE) -> pd.DataFrame:
         "sha256": "64 lower-case hexadecimal digits, or nothing.",
     }
     faults = [
-        Fault("hard", "bad_catalogue", "the catalogue is wrong here", name, row + 2, column, catalogue[column].iloc[row], todo.get(column, ""))
+        Fault(
+            "hard", "bad_catalogue", "the catalogue is wrong here", name, row + 2, column, catalogue[column].iloc[row], todo.get(column, "")
+        )
         for column, wrong in checks.items()
         for row in range(len(catalogue))
         if wrong.iloc[row]
@@ -187,9 +189,7 @@ class FetchReport:
 _STATES = {"fetched": "fetched", "had": "already here", "manual": "to be downloaded by hand", "failed": "failed"}
 
 
-def fetch(
-    catalogue: pd.DataFrame, to: str | Path, base_url: str | None = None, progress: bool = True, retries: int = 2
-) -> FetchReport:
+def fetch(catalogue: pd.DataFrame, to: str | Path, base_url: str | None = None, progress: bool = True, retries: int = 2) -> FetchReport:
     """Download the catalogue's editions into the folder `to`, each under its path there, read-only.
 
     A file that is here with the right checksum is left alone; one that differs is never overwritten. A download goes to a temporary name,

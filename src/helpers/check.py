@@ -17,7 +17,9 @@ from helpers.sources import Readings, read_folder
 def check_folder(folder: Path, release: str | None, console: Console) -> bool:
     """Check a folder and print what was found. Returns True when nothing stops a run. Raises `DataRefused` for a folder that is not there."""
     if not folder.is_dir():
-        raise DataRefused(Fault("hard", "no_data", f"there is no folder {folder}", what_to_do="Give the folder that holds the official files."))
+        raise DataRefused(
+            Fault("hard", "no_data", f"there is no folder {folder}", what_to_do="Give the folder that holds the official files.")
+        )
     with console.status("reading the files"):
         readings = read_folder(folder)
     console.print(_table(readings.files[["path", "taken_for", "years", "rows", "notes"]], "What each file was taken for"))
@@ -34,7 +36,9 @@ def check_folder(folder: Path, release: str | None, console: Console) -> bool:
         with console.status("reconciling with published rates"):
             years = [y for y in (PRE_PANDEMIC, year) if y in set(readings.census["year"])]
             gate = quality.run_gate(readings, {y: register.build_register(readings, y) for y in years}, year)
-        console.print(_table(worst_differences(gate.reconciliation), "Ours against published: England, and the worst region and local authority"))
+        console.print(
+            _table(worst_differences(gate.reconciliation), "Ours against published: England, and the worst region and local authority")
+        )
         console.print(_table(pd.Series(gate.status_counts).rename_axis("status").reset_index(name="schools"), f"Schools by status, {year}"))
         faults += [f for f in gate.faults if f not in faults]
     hard = [f for f in faults if f.severity == "hard"]
@@ -59,7 +63,11 @@ def joins(readings: Readings) -> pd.DataFrame:
         absence = set(readings.absence.loc[readings.absence["year"] == year, "urn"])
         detail = set(readings.census_detail.loc[readings.census_detail["year"] == year, "urn"])
         rows.append((f"{year}: absence rows that have a census row", len(absence & census), len(absence)))
-        for name, other in (("detailed census", detail), ("a point", set(readings.points["urn"])), ("IDACI", set(readings.deprivation["urn"]))):
+        for name, other in (
+            ("detailed census", detail),
+            ("a point", set(readings.points["urn"])),
+            ("IDACI", set(readings.deprivation["urn"])),
+        ):
             if other:
                 rows.append((f"{year}: census rows that have {name}", len(census & other), len(census)))
     frame = pd.DataFrame(rows, columns=["what", "matched", "of"])
@@ -71,7 +79,18 @@ def worst_differences(reconciliation: pd.DataFrame) -> pd.DataFrame:
     used = reconciliation.assign(used=(reconciliation["difference_pp"].abs() / reconciliation["tolerance_pp"]))
     worst = used.sort_values("used", ascending=False).drop_duplicates(["year", "geography", "phase", "measure"])
     worst = worst.sort_values(["year", "measure", "phase", "geography"])
-    columns = ["year", "measure", "phase", "geography", "area_name", "n_schools", "ours_pct", "published_pct", "difference_pp", "tolerance_pp"]
+    columns = [
+        "year",
+        "measure",
+        "phase",
+        "geography",
+        "area_name",
+        "n_schools",
+        "ours_pct",
+        "published_pct",
+        "difference_pp",
+        "tolerance_pp",
+    ]
     return worst[[*columns, "verdict"]].round(3)
 
 

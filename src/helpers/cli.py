@@ -29,12 +29,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="official files in, regional packs out", description="Run the notebooks for one region, several or all.")
+    run = commands.add_parser(
+        "run", help="official files in, regional packs out", description="Run the notebooks for one region, several or all."
+    )
     _data_arguments(run)
     which = run.add_mutually_exclusive_group()
-    which.add_argument("--region", action="append", metavar="NAME", help="a region (may be given several times); England is one more region")
+    which.add_argument(
+        "--region", action="append", metavar="NAME", help="a region (may be given several times); England is one more region"
+    )
     which.add_argument("--all", action="store_true", help="England and the nine regions")
-    run.add_argument("--jobs", type=_positive, default=min(os.cpu_count() or 1, 4), metavar="N", help="processes at once (default: %(default)s)")
+    run.add_argument(
+        "--jobs", type=_positive, default=min(os.cpu_count() or 1, 4), metavar="N", help="processes at once (default: %(default)s)"
+    )
     run.add_argument("--scheduler", metavar="ADDR", help="address of a Dask cluster that shares this file system, like tcp://host:8786")
     run.set_defaults(do=_run)
 

@@ -24,8 +24,7 @@ TINY = 1e-9  # decimals as published are not exact in binary
 
 @dataclass(frozen=True)
 class ExpectationFit:
-    """`expectations` (columns of the contract) and `calibration` (phase, a_pp, weighted_mean_ask_pp, n, share_at_floor, share_at_cap, ...).
-    """
+    """`expectations` (columns of the contract) and `calibration` (phase, a_pp, weighted_mean_ask_pp, n, share_at_floor, share_at_cap, ...)."""
 
     expectations: pd.DataFrame
     calibration: pd.DataFrame

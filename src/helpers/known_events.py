@@ -18,17 +18,18 @@ from helpers.snapshots import Cleaned
 CALENDAR = ROOT / "data" / "calendar.csv"
 LONG = 4  # weeks
 VERDICTS = ("hit", "miss", "not detectable here", "rightly quiet", "false alarm")
-OUT = ["name", "start", "end", "measure", "where", "verdict", "found_in", "windows", "alarms_there", "alarms_elsewhere", "note"]
+OUT = ["name", "chosen", "start", "end", "measure", "where", "verdict", "found_in", "windows", "alarms_there", "alarms_elsewhere", "note"]
 
 
 def read_calendar(path: Path = CALENDAR) -> pd.DataFrame:
-    """name, start, end (dates), measure (of shocks.MEASURES), geography, areas (list), expected (signal or none), source.
+    """name, start, end (dates), measure (of shocks.MEASURES), geography, areas (list), expected (signal or none), chosen (before or after
+    the figures were looked at), source.
 
     Raises `DataRefused` naming the bad lines.
     """
     rows = pd.read_csv(path, dtype="str", keep_default_na=False)
     rows["start"], rows["end"] = (pd.to_datetime(rows[c], format="%Y-%m-%d").astype("datetime64[s]") for c in ("start", "end"))
-    known = {"measure": list(MEASURES), "geography": ["england", "region", "la"], "expected": ["signal", "none"]}
+    known = {"measure": list(MEASURES), "geography": ["england", "region", "la"], "expected": ["signal", "none"], "chosen": ["before", "after"]}
     faults = [
         Fault(
             "hard", "unknown_word", f"the {c} is one of {', '.join(allowed)}", path.name, int(i) + 2, c, rows.at[i, c], "Correct the line."
@@ -75,7 +76,8 @@ def _check(event, found: Found, cleaned: Cleaned, phases: tuple[str, ...]) -> tu
     found_in = ", ".join(sorted({f"{name} ({phase})" for name, phase in zip(alarms["area_name"], alarms["phase"], strict=True)}))
     elsewhere = int((tested["alarm"] & ~there).sum())
     where = ", ".join(event.areas)
-    return event.name, event.start, event.end, event.measure, where, verdict, found_in, windows, len(alarms), elsewhere, note
+    counts = (len(alarms), elsewhere)
+    return event.name, event.chosen, event.start, event.end, event.measure, where, verdict, found_in, windows, *counts, note
 
 
 def _how_near(tested: pd.DataFrame) -> str:

@@ -80,7 +80,7 @@ def _without_shortcuts(edges: pd.DataFrame) -> pd.DataFrame:
         not any(before in older.get(between, ()) and urn not in older.get(between, ()) for between in older[urn] & newer[before])
         for urn, before in zip(edges["urn"], edges["predecessor_urn"], strict=True)
     ]
-    return edges[keep]
+    return edges[np.array(keep, dtype=bool)]
 
 
 def predecessors(links: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,9 @@ class Stage:
 def _ingest(run: Parameters) -> dict:
     """Read, join, check. A hard fault stops here; `quality.json` keeps the list beside the release."""
     if not run.data_folder.is_dir():
-        raise DataRefused(Fault("hard", "no_data", f"there is no folder {run.data}", what_to_do="Point --data at a folder of official files."))
+        raise DataRefused(
+            Fault("hard", "no_data", f"there is no folder {run.data}", what_to_do="Point --data at a folder of official files.")
+        )
     readings = read_folder(run.data_folder)
     registers = {year: register.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
     gate = quality.run_gate(readings, registers, run.release)
@@ -84,7 +86,9 @@ def _peers(run: Parameters) -> dict:
 def _expectations(run: Parameters) -> dict:
     """The minimum improvement of every assessed school, and the range of special schools."""
     before, model, similar = load(run, "ingest"), load(run, "model"), load(run, "peers")
-    set_ = expectation.set_expectations(model["baseline"], similar["peers"], before["register"], before["area_rates"], run, year=run.release)
+    set_ = expectation.set_expectations(
+        model["baseline"], similar["peers"], before["register"], before["area_rates"], run, year=run.release
+    )
     return {
         "expectations.parquet": set_.expectations,
         "calibration.parquet": set_.calibration,

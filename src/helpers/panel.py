@@ -70,7 +70,7 @@ def build_panel(readings, links: pd.DataFrame, release: str | None = None) -> pd
     for year, rows in figures.groupby("year"):
         there = set(rows["urn"])
         counted = census.get(year) or _thought_to_exist(year, census, left)
-        groups = _groups(urns, steps, kinds, there, counted, census.get(release, set()), ahead=year > release)
+        groups = _groups(urns, steps, kinds, there, counted, census.get(release, set()), year in census, year > release)
         parts.append(_figures_of(groups, rows.set_index("urn"), _nearest_roll(year, rolls), nursery).assign(year=year))
     if not parts:
         return pd.DataFrame(columns=PANEL)
@@ -86,21 +86,26 @@ def _thought_to_exist(year: str, census: dict[str, set], left: pd.Series) -> set
     return set().union(*later) | {u for before in earlier for u in before & since}
 
 
-def _groups(urns, steps: tuple[dict, dict], kinds: dict, there: set, counted: set, alive: set, ahead: bool) -> list[tuple[int, tuple, str]]:
-    """(urn, schools behind its figure, link_kind) for one year. `there` has a figure; `counted` existed; `alive` is in the release's census."""
-    exists = there | counted
-    step = steps[1] if ahead else steps[0]
+def _groups(
+    urns, steps: tuple[dict, dict], kinds: dict, there: set, counted: set, alive: set, certain: bool, ahead: bool
+) -> list[tuple[int, tuple, str]]:
+    """(urn, schools behind its figure, link_kind) for one year.
+
+    `there` has a figure; `counted` was in that year's census, or where there is none is thought to have existed (`certain` says which); `alive` is
+    in the release's census; `ahead` means a year after the release.
+    """
     out = []
     for urn in map(int, urns):
-        found = nearest(urn, step, exists) if urn in step else []
         if ahead:
+            found = nearest(urn, steps[1], there) if urn not in there and urn in steps[1] else []
             if urn in there:
                 out.append((urn, (urn,), "own"))
-            elif len(found) == 1 and found[0] in there and kinds.get((found[0], urn)) == SAME:
+            elif len(found) == 1 and kinds.get((found[0], urn)) == SAME:
                 out.append((urn, (found[0],), SAME))
             continue
+        found = _founders(urn, steps[0], there, counted, certain) if urn in steps[0] else []
         kind = {p: kinds[(urn, p)] for p in found}
-        if urn in exists:
+        if urn in there or (certain and urn in counted):
             # It was there itself. It has taken in others only where both were counted then and the other has gone since.
             joined = [p for p in found if kind[p] != SPLIT and p in counted and urn in counted and p not in alive]
             if joined:
@@ -111,6 +116,16 @@ def _groups(urns, steps: tuple[dict, dict], kinds: dict, there: set, counted: se
             whole = SPLIT in kind.values()
             out.append((urn, tuple(found), SPLIT if whole else SAME if len(found) == 1 else MERGED))
     return out
+
+
+def _founders(urn: int, older: dict, there: set, counted: set, certain: bool) -> list[int]:
+    """The schools of a year from which `urn` came. Without a census of that year a school that has no figure may not have been open yet: then
+    whoever came before it and has one stands for it."""
+    found: list[int] = []
+    for school in nearest(urn, older, there | counted):
+        before = [] if certain or school in there else nearest(school, older, there)
+        found += [p for p in before or [school] if p not in found and p != urn]
+    return found
 
 
 def _nearest_roll(year: str, rolls: dict[str, pd.Series]) -> pd.Series:

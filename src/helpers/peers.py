@@ -37,8 +37,7 @@ CLOSENESS = ["very close", "close", "fairly close", "not close"]
 
 @dataclass(frozen=True)
 class PeerFit:
-    """`peers` (contract), `alternatives` (the same columns, ranks after the peers), `summary` (one row per school), `thresholds` by phase.
-    """
+    """`peers` (contract), `alternatives` (the same columns, ranks after the peers), `summary` (one row per school), `thresholds` by phase."""
 
     peers: pd.DataFrame
     alternatives: pd.DataFrame

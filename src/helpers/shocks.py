@@ -368,7 +368,7 @@ def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
 def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
     """Weeks at which a school's roll steps by more than `change_pct`: urn, week_commencing, roll_before, roll_after, change_pct.
 
-    Medians of the three weeks before and the three from then on, so that one wrong week is no jump; of touching weeks the largest step counts.
+    Medians of the three weeks before and the three from then on, so that one wrong week is no jump; of touching weeks that of the step counts.
     """
     found = []
     for urn, mine in weeks.dropna(subset="pupils").sort_values("week_commencing").groupby("urn"):
@@ -376,7 +376,8 @@ def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
         after = mine["pupils"][::-1].rolling(3).median()[::-1]
         step = 100 * (after / before - 1)
         big = step[step.abs() > change_pct]
-        runs = (mine.index.get_indexer(big.index) - np.arange(len(big))) if len(big) else []
-        for i in big.abs().groupby(runs).idxmax() if len(big) else []:
+        runs = mine.index.get_indexer(big.index) - np.arange(len(big))
+        for _, week in mine["pupils"].diff().abs()[big.index].groupby(runs):
+            i = week.idxmax()
             found.append((urn, mine.at[i, "week_commencing"], before[i], after[i], step[i]))
     return pd.DataFrame(found, columns=["urn", "week_commencing", "roll_before", "roll_after", "change_pct"])

@@ -54,7 +54,7 @@ def weekdays(start: pd.Series, end: pd.Series) -> np.ndarray:
 def covered_to(published: pd.Series) -> pd.Series:
     """The Friday up to which a publication holds data: the last one at least twelve days before it."""
     latest = published - pd.Timedelta(days=DAYS_TO_PUBLISH)
-    return latest - pd.to_timedelta((latest.dt.weekday - 4) % 7, unit="D")
+    return latest - pd.to_timedelta((latest.dt.day_of_week - 4) % 7, unit="D")
 
 
 def first_monday(year: str) -> pd.Timestamp:
@@ -73,7 +73,7 @@ def _monday(year: pd.Series, week: pd.Series) -> pd.Series:
     """Monday of an ISO week within an academic year."""
     calendar = year.str[:4].astype("int64") + (week < 30).astype("int64")
     fourth = pd.to_datetime(calendar.astype("str") + "-01-04")
-    return fourth - pd.to_timedelta(fourth.dt.weekday, unit="D") + pd.to_timedelta((week.astype("int64") - 1) * 7, unit="D")
+    return fourth - pd.to_timedelta(fourth.dt.day_of_week, unit="D") + pd.to_timedelta((week.astype("int64") - 1) * 7, unit="D")
 
 
 def _prepare(attendance: pd.DataFrame) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def trail(run: Parameters, urn: int) -> str:
         lines += _assessed(run, urn, row)
     region = run.model_copy(update={"region": row["region_name"]})
     page = region.region_folder / "pack" / "schools" / f"{urn}.html"
-    lines += ["", "Report: " + (shown(page) if page.exists() else f"not made yet: abie run --region \"{row['region_name']}\"")]
+    lines += ["", "Report: " + (shown(page) if page.exists() else f'not made yet: abie run --region "{row["region_name"]}"')]
     return "\n".join(lines)
 
 

@@ -25,7 +25,13 @@ from .tables import DOWNLOAD_AGAIN
 
 GRID = "EPSG:27700"
 # ValueError covers broken JSON, broken UTF-8 and what Arrow finds invalid.
-DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError, pyogrio.errors.GeometryError, ValueError)
+DAMAGE = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.FeatureError,
+    pyogrio.errors.GeometryError,
+    ValueError,
+)
 _LA = re.compile(r"(?:ctyua|utla)[0-9]{2}_?(cd|code|nm|name)$", re.IGNORECASE)
 _LSOA = re.compile(r"lsoa11_?(cd|code|nm|name)$", re.IGNORECASE)
 _PATTERNS = {"la_boundaries": _LA, "lsoa_boundaries": _LSOA}
@@ -97,9 +103,7 @@ def _checked(areas: gpd.GeoDataFrame, code: str, report: FileReport) -> gpd.GeoD
     lost = areas.geometry.isna() | areas.geometry.is_empty
     if lost.any():
         names = list(areas.loc[lost, code])
-        report.faults_at(
-            "hard", "no_geometry", "the area has no outline", [None] * len(names), code, names, "Download the map again."
-        )
+        report.faults_at("hard", "no_geometry", "the area has no outline", [None] * len(names), code, names, "Download the map again.")
         areas = areas[~lost].reset_index(drop=True)
     broken = ~areas.geometry.is_valid
     if broken.any():

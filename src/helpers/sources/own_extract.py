@@ -33,7 +33,20 @@ SPELLINGS = {
 }
 WIDE = ("urn", "week_commencing", "possible_sessions", "attended_sessions", "authorised_sessions", "unauthorised_sessions")
 LONG = ("urn", "week_commencing", "code", "count")
-PERSONAL = ("upn", "uln", "surname", "forename", "first name", "last name", "pupil name", "name", "dob", "date of birth", "adno", "admission number")
+PERSONAL = (
+    "upn",
+    "uln",
+    "surname",
+    "forename",
+    "first name",
+    "last name",
+    "pupil name",
+    "name",
+    "dob",
+    "date of birth",
+    "adno",
+    "admission number",
+)
 PRESENT, ACTIVITY = ("/", "\\", "L"), ("B", "K", "P", "V", "W", "J")
 AUTHORISED, UNAUTHORISED = ("C", "C1", "C2", "E", "H", "I", "J1", "M", "R", "S", "T"), ("G", "N", "O", "U")
 CLOSED = ("Y", "Y1", "Y2", "Y3", "Y4", "Y5", "Y6", "Y7")
@@ -131,12 +144,12 @@ def _identity(table: Table, columns: dict[str, str], report: FileReport) -> pd.D
     bad = np.flatnonzero(dates.isna())
     message = "this is not a date like 2024-09-09 or 09/09/2024"
     report.faults_at("hard", "unreadable_date", message, table.lines[bad], column, table.cells(column)[bad], EXPORT)
-    moved = np.flatnonzero(dates.notna() & dates.dt.weekday.ne(0))
+    moved = np.flatnonzero(dates.notna() & dates.dt.day_of_week.ne(0))
     report.faults_at(
         "flag", "not_a_monday", "the date is not a Monday: taken for the week that it lies in", table.lines[moved], column,
         table.cells(column)[moved], "Check that the extract's weeks begin on Mondays.",
     )  # fmt: skip
-    monday = dates - pd.to_timedelta(dates.dt.weekday, unit="D")
+    monday = dates - pd.to_timedelta(dates.dt.day_of_week, unit="D")
     out = pd.DataFrame({"line": table.lines, "urn": table.urns(columns["urn"]), "week_commencing": monday})
     out["year_group"] = table.text(columns["year_group"]).fillna(ALL) if "year_group" in columns else ALL
     out["pupils"] = table.numbers(columns["pupils"], 0) if "pupils" in columns else np.nan
@@ -161,7 +174,9 @@ def _wide(table: Table, header: list[str], rows: pd.DataFrame, report: FileRepor
     key = ["urn", "week_commencing", "year_group"]
     again = np.flatnonzero(rows.duplicated(key))
     values = rows.loc[again, key].astype("str").agg(" ".join, axis=1)
-    report.faults_at("hard", "duplicate_week", "an earlier line has the same school, week and year group", table.lines[again], "", values, EXPORT)
+    report.faults_at(
+        "hard", "duplicate_week", "an earlier line has the same school, week and year group", table.lines[again], "", values, EXPORT
+    )
     return rows
 
 
@@ -171,14 +186,18 @@ def _long(table: Table, columns: dict[str, str], rows: pd.DataFrame, report: Fil
     unknown = rows[~rows["code"].isin(list(KINDS))]
     _refuse_codes(unknown["code"].tolist(), unknown["line"].tolist(), columns["code"], report)
     none = np.flatnonzero(rows["count"].isna())
-    report.faults_at("hard", "no_number", "a count is needed here", table.lines[none], columns["count"], table.cells(columns["count"])[none], EXPORT)
+    report.faults_at(
+        "hard", "no_number", "a count is needed here", table.lines[none], columns["count"], table.cells(columns["count"])[none], EXPORT
+    )
     key = ["urn", "week_commencing", "year_group"]
     again = rows[rows.duplicated([*key, "code"])]
     message = "an earlier line has the same week, year group and code"
     report.faults_at("hard", "duplicate_code", message, again["line"], columns["code"], again["code"], EXPORT)
     _stop(report)
     rows["kind"] = rows["code"].map(KINDS)
-    kinds = rows.pivot_table(index=key, columns="kind", values="count", aggfunc="sum").reindex(columns=sorted(set(KINDS.values()))).fillna(0.0)
+    kinds = (
+        rows.pivot_table(index=key, columns="kind", values="count", aggfunc="sum").reindex(columns=sorted(set(KINDS.values()))).fillna(0.0)
+    )
     by_code = rows.pivot_table(index=key, columns="code", values="count", aggfunc="sum").reindex(columns=list(REASON_OF)).fillna(0.0)
     first = rows.groupby(key).agg(line=("line", "min"), pupils=("pupils", "max"))
     out = pd.concat([first, kinds, by_code.rename(columns=REASON_OF)], axis=1).reset_index()

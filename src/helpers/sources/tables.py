@@ -37,9 +37,7 @@ def decode(raw: bytes, file: str) -> str:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise DataRefused(
-        Fault("hard", "not_text", "the file is neither Unicode nor Windows-1252 text", file, what_to_do=DOWNLOAD_AGAIN)
-    )
+    raise DataRefused(Fault("hard", "not_text", "the file is neither Unicode nor Windows-1252 text", file, what_to_do=DOWNLOAD_AGAIN))
 
 
 def unpack(raw: bytes, file: str) -> bytes:
