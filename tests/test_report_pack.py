@@ -24,7 +24,7 @@ from helpers.report.pack import PackInputs, build_pack
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 BROKEN = re.compile(r"\b(nan|NaN|None(?! of)|inf|undefined|null|NaT)\b|<NA>|\(\)|\s[.,;:]\s|\.\.| %|%%|\$\$|−0(\.0+)?\b(?!\.)")
 BROKEN = re.compile(r"\b(nan|NaN|None(?! of)|inf|undefined|null|NaT)\b|<NA>|\(\)|\s[.,;:]\s|\.\.| %|%%|\$\$|−0(\.0+)?(?![.\d])")
-MARKS = ("urn", "absence_pct", "target_absence_pct", "ask_pp", "minimum_attendance_shown_pct")
+MARKS = ("urn", "absence_pct", "persistent_pct", "target_absence_pct", "ask_pp", "minimum_attendance_shown_pct")
 
 
 class Page(HTMLParser):

@@ -86,6 +86,10 @@ def reconciliation(inputs: PackInputs) -> list[dict]:
                 "year": year_words(str(record["year"])) if known(record.get("year")) else year_words(inputs.release),
                 "phase": words.phase_words(record["phase"]) if record.get("phase") != "all" else "All",
                 "measure": MEASURES.get(record.get("measure"), str(record.get("measure"))),
+                "ours_pct": ours,
+                "published_pct": published,
+                "difference_pp": difference,
+                "tolerance_pp": tolerance,
                 "ours": pct(ours, 2) if known(ours) else "Not known",
                 "published": pct(published, 2) if known(published) else "Not published",
                 "difference": signed(difference) if known(difference) else "Not known",
@@ -108,7 +112,7 @@ def statuses(inputs: PackInputs, frame: pd.DataFrame) -> list[dict]:
         {
             "code": code,
             "name": words.reason_name(code),
-            "count": number(count),
+            "count": int(count),
             "why": "A minimum is set for this school." if code == "assessed" else words.reason_sentence(code, inputs.release),
         }
         for code, count in frame["status"].value_counts().items()

@@ -21,7 +21,7 @@ TABLE = [
     ("urn", "URN", 0, True, False),
     ("la", "Local authority", None, True, True),
     ("phase", "Phase", None, True, True),
-    ("status", "Expectation or reason why not", None, False, True),
+    ("status", "Minimum, or why there is none", None, False, True),
     ("roll", "Pupils", 0, True, False),
     ("attendance", "Attendance last year (%)", 1, True, False),
     ("minimum", "Minimum (%)", 1, True, False),
@@ -165,7 +165,7 @@ def code_words(manifest: dict) -> str:
 
 
 def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
-    """One row per local authority, by name, and the number of each ONS code on the map."""
+    """One row per local authority, by name, unrounded, and the number of each ONS code on the map."""
     rows, numbers = [], {}
     groups = sorted(frame.groupby("la_code"), key=lambda pair: str(pair[1]["la_name"].iloc[0]))
     for i, (_, group) in enumerate(groups, start=1):
@@ -173,14 +173,12 @@ def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
         if len(codes):
             numbers[codes.iloc[0]] = i
         assessed = group[group["ask_pp"].notna()]
-        row = {"number": i, "name": group["la_name"].iloc[0], "schools": number(len(group)), "assessed": number(len(assessed))}
+        row = {"number": i, "name": group["la_name"].iloc[0], "schools": len(group), "assessed": len(assessed)}
         for phase in PHASES:
             some = assessed[assessed["phase"] == phase]
-            attendance, ask = (weighted_mean(some[c], some["pupils"]) for c in ("attendance_pct", "ask_pp"))
-            row[f"{phase}_attendance"] = pct(attendance, 1) if attendance is not None else "No schools"
-            row[f"{phase}_ask"] = number(ask, 2) if ask is not None else "No schools"
-        row["pupil_days"] = number(assessed["pupil_days"].sum())
-        rows.append(row)
+            for name, column in (("attendance", "attendance_pct"), ("ask", "ask_pp")):
+                row[f"{phase}_{name}"] = weighted_mean(some[column], some["pupils"])
+        rows.append(row | {"pupil_days": float(assessed["pupil_days"].sum())})
     return rows, numbers
 
 

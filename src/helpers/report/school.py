@@ -7,7 +7,6 @@ from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 from helpers.report.words import as_published_decimals, known, number, pct, points, signed, year_words
 
-PERSISTENT_NOTE = "pupils who missed 10% or more of their sessions"
 TOP_DRIVERS = 8
 
 
@@ -38,6 +37,8 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
     if known(school["absence_pct"]):
         facts["last"] = _last(school["absence_pct"])
         facts["marks"]["absence_pct"] = school["absence_pct"]
+    if known(school.get("persistent_pct")):
+        facts["marks"]["persistent_pct"] = school["persistent_pct"]
     if expectation:
         facts["ask"] = _ask(expectation, baseline, school)
         for name in ("target_absence_pct", "ask_pp", "minimum_attendance_shown_pct"):
@@ -339,12 +340,8 @@ def _persistent(inputs: PackInputs, school: dict) -> dict | None:
     if not known(school.get("persistent_pct")):
         return None
     area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
-    sentence = (
-        f"In {year_words(inputs.release)}, {pct(school['persistent_pct'], 1)} of pupils were persistently absent ({PERSISTENT_NOTE})."
-    )
-    if area is not None:
-        sentence += f" Across {school['phase']} schools in {school['la_name']} it was {pct(area, 1)}."
-    return {"sentence": sentence}
+    place = f"Across {school['phase']} schools in {school['la_name']} it was {pct(area, 1)}." if area is not None else ""
+    return {"shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])), "area": place}
 
 
 def _transitions(school: dict) -> dict | None:

@@ -24,7 +24,7 @@ PHASES = {
 
 # Why a school has no minimum improvement: a short name for tables, and the sentences for its own page.
 REASONS = {
-    "assessed": ("Has an expectation", ""),
+    "assessed": ("Has a minimum", ""),
     "no_published_absence": (
         "No absence figure published",
         "No absence rate was published for this school in {year}. Without it there is no figure to improve on, so we set no minimum.",

@@ -76,7 +76,7 @@ def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], p
             sheets,
             cover=_cover(inputs),
             notes_table=notes,
-            auto_width={label: False for label in sheets} | {"Contents": True, "Notes": True},
+            auto_width={label: False for label in sheets} | {"Contents": False, "Notes": False},
             workbook_options={"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
         )
         book.set_properties(
@@ -97,6 +97,9 @@ def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], p
             sheet.set_footer("&L" + words.MARKING.replace("&", "&&") + "&RPage &P of &N")
             for i, column in enumerate(table.table.columns):
                 sheet.set_column(i, i, _width(table.table[column], column))
+        for label in ("Contents", "Notes"):
+            book.get_worksheet_by_name(label).set_column(0, 0, 20)
+            book.get_worksheet_by_name(label).set_column(1, 1, 100)
         book.close()
     _set_language(path)
 
@@ -131,7 +134,7 @@ def _sheets(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict]) -> dict[
             "expectations",
             f"Minimum improvement of each school of {place}{refs('formula', 'parts', 'chance', 'primary')}",
         ),
-        "Similar schools": _table(inputs, peers, PEERS, "peers", f"{scope} of {place}{refs('cause')}"),
+        "Similar schools": _table(inputs, peers, PEERS, "peers", f"{scope}{refs('cause')}"),
         "Local authorities": _table(inputs, pd.DataFrame(areas), list(AREAS), "areas", f"Local authorities of {place}, {year}", AREAS),
         "Quality": _table(
             inputs, pd.DataFrame(gate.reconciliation(inputs)), list(GATE), "quality", "Our figures beside the published ones", GATE
@@ -152,16 +155,33 @@ def refs(*names: str) -> str:
 
 
 AREAS = {
-    "name": "Local authority", "schools": "Schools", "assessed": "Schools with a minimum", "primary_attendance": "Primary attendance",
-    "primary_ask": "Primary improvement asked (points)", "secondary_attendance": "Secondary attendance",
-    "secondary_ask": "Secondary improvement asked (points)", "pupil_days": "More pupil-days in school over the year",
-}  # fmt: skip
+    "name": "Local authority",
+    "schools": "Schools",
+    "assessed": "Schools with a minimum",
+    "primary_attendance": "Primary attendance (%)",
+    "primary_ask": "Primary improvement asked (points)",
+    "secondary_attendance": "Secondary attendance (%)",
+    "secondary_ask": "Secondary improvement asked (points)",
+    "pupil_days": "More pupil-days in school over the year",
+}
 GATE = {
-    "area": "Area", "year": "Year", "phase": "Phase", "measure": "Measure", "ours": "Ours", "published": "Published",
-    "difference": "Difference (points)", "tolerance": "Tolerance (points)", "verdict": "Verdict",
-}  # fmt: skip
+    "area": "Area",
+    "year": "Year",
+    "phase": "Phase",
+    "measure": "Measure",
+    "ours_pct": "Ours (%)",
+    "published_pct": "Published (%)",
+    "difference_pp": "Difference (points)",
+    "tolerance_pp": "Tolerance (points)",
+    "verdict": "Verdict",
+}
 REASONS = {"name": "Status", "count": "Schools", "why": "Reason"}
 FLAGS = {"urn": "URN", "name": "School", "message": "What was found", "todo": "What to do"}
+# Decimals of the columns above that are not in the dictionary.
+DECIMALS = {
+    "schools": 0, "assessed": 0, "count": 0, "pupil_days": 0, "primary_attendance": 1, "secondary_attendance": 1, "primary_ask": 2,
+    "secondary_ask": 2, "ours_pct": 2, "published_pct": 2, "difference_pp": 2, "tolerance_pp": 2,
+}  # fmt: skip
 MEANINGS = {"table": "Table", "name": "Name in the CSV files", "label": "Heading", "unit": "Unit", "source": "Source"}
 
 
@@ -175,15 +195,15 @@ def _dictionary() -> pd.DataFrame:
         "peers": ["peer_urn", "rank", "km", "closeness", "named"],
     }
     keep = [row.name in wanted.get(row.table, ()) for row in frame.itertuples(index=False)]
-    return frame[keep].drop_duplicates("name").reset_index(drop=True)
+    return frame[keep].drop_duplicates("name").assign(unit=lambda found: found["unit"].replace("", "No unit")).reset_index(drop=True)
 
 
 def _peers(inputs: PackInputs) -> tuple[pd.DataFrame, str]:
     """Similar schools with names; only the named ones where all would be too many rows for a spreadsheet."""
     peers = peer_frame(inputs)
     if len(peers) > MOST_PEER_ROWS:
-        return peers[peers["named"]], "Similar schools that do better (all similar schools are in the CSV file)"
-    return peers, "Similar schools"
+        return peers[peers["named"]], f"Similar schools that do better, {inputs.region_name}. All similar schools are in the CSV file"
+    return peers, f"Similar schools, {inputs.region_name}"
 
 
 def peer_frame(inputs: PackInputs) -> pd.DataFrame:
@@ -207,14 +227,14 @@ def _table(
     if frame.empty or not columns:
         return None
     titles = [headings[name] if headings else _heading(name) for name in columns]
-    decimals = dictionary.read_dictionary().drop_duplicates("name").set_index("name")["decimals"]
+    known_decimals = dictionary.read_dictionary().drop_duplicates("name").set_index("name")["decimals"].to_dict() | DECIMALS
     out, formats = {}, []
     for name, heading in zip(columns, titles, strict=True):
         out[heading] = pd.Series([_cell(value) for value in frame[name].tolist()], dtype="object")
-        if name == "urn" or name == "peer_urn":
+        if name in ("urn", "peer_urn"):
             formats.append({"column": {"columns": [heading], "format": {"num_format": "0"}}})
-        elif headings is None and (name == "pupil_days" or known(decimals.get(name))):
-            places = 0 if name == "pupil_days" else int(decimals[name])
+        elif known(known_decimals.get(name)):
+            places = int(known_decimals[name])
             formats.append({"column": {"columns": [heading], "format": {"num_format": "#,##0" + ("." + "0" * places if places else "")}}})
     return gpt.GPTable(
         table=pd.DataFrame(out),
