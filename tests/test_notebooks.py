@@ -100,7 +100,18 @@ def test_altering_one_headline_by_one_rounding_unit_fails_nbval(tmp_path):
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = cell.source.replace('"outputs"', json.dumps(str(tmp_path / "out")))
     nbformat.write(book, tmp_path / "01_ingest.ipynb")
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-kernel-name", "python3", "-p", "no:cacheprovider", "-q", "01_ingest.ipynb"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval-lax",
+        "--nbval-kernel-name",
+        "python3",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "01_ingest.ipynb",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1, done.stdout[-2000:]
     assert moved in done.stdout and digits in done.stdout

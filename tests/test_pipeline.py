@@ -92,7 +92,9 @@ def test_a_school_is_never_its_own_peer_and_selective_schools_stay_among_themsel
     peers = frames["peers"]
     assert (peers["urn"] != peers["peer_urn"]).all()
     register = pd.read_parquet(run.national_folder / "ingest" / "register.parquet").set_index("urn")
-    assert (peers["urn"].map(register["block"]).str.contains("selective") == peers["peer_urn"].map(register["block"]).str.contains("selective")).all()
+    assert (
+        peers["urn"].map(register["block"]).str.contains("selective") == peers["peer_urn"].map(register["block"]).str.contains("selective")
+    ).all()
     assert (peers["same_region"] == (peers["peer_urn"].map(register["region_name"]) == run.region)).all()
 
 
@@ -182,7 +184,11 @@ def test_plain_papermill_works_without_the_runner(tmp_path):
     assert (PARAMS / "london.yml").read_text().count("region: London") == 1
     for step in ("01_ingest", "02_model"):
         papermill.execute_notebook(
-            str(NOTEBOOKS / f"{step}.ipynb"), str(tmp_path / f"{step}.ipynb"), parameters=parameters, kernel_name="python3", progress_bar=False
+            str(NOTEBOOKS / f"{step}.ipynb"),
+            str(tmp_path / f"{step}.ipynb"),
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
         )
     assert (tmp_path / "2022-23" / "london" / "baseline.parquet").exists()
 
@@ -190,13 +196,23 @@ def test_plain_papermill_works_without_the_runner(tmp_path):
 def test_a_notebook_run_out_of_order_says_which_to_run_first(tmp_path):
     with pytest.raises(papermill.exceptions.PapermillExecutionError, match="Run notebooks/01_ingest.ipynb"):
         papermill.execute_notebook(
-            str(NOTEBOOKS / "02_model.ipynb"), str(tmp_path / "x.ipynb"), parameters={"out": str(tmp_path)}, kernel_name="python3", progress_bar=False
+            str(NOTEBOOKS / "02_model.ipynb"),
+            str(tmp_path / "x.ipynb"),
+            parameters={"out": str(tmp_path)},
+            kernel_name="python3",
+            progress_bar=False,
         )
 
 
 @pytest.mark.parametrize(
     "words",
-    [["run", "--region", "Wales"], ["run", "--set", "slop=0.3"], ["run", "--all", "--region", "London"], ["run", "--jobs", "0"], ["school", "12"]],
+    [
+        ["run", "--region", "Wales"],
+        ["run", "--set", "slop=0.3"],
+        ["run", "--all", "--region", "London"],
+        ["run", "--jobs", "0"],
+        ["school", "12"],
+    ],
 )
 def test_bad_usage_exits_with_2_before_anything_starts(words, capsys):
     assert cli.main(words) == cli.BAD_USAGE
