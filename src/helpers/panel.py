@@ -94,7 +94,7 @@ def _groups(
     `there` has a figure; `counted` was in that year's census, or where there is none is thought to have existed (`certain` says which); `alive` is
     in the release's census; `ahead` means a year after the release.
     """
-    out = []
+    out, known = [], there | counted
     for urn in map(int, urns):
         if ahead:
             found = nearest(urn, steps[1], there) if urn not in there and urn in steps[1] else []
@@ -103,7 +103,7 @@ def _groups(
             elif len(found) == 1 and kinds.get((found[0], urn)) == SAME:
                 out.append((urn, (found[0],), SAME))
             continue
-        found = _founders(urn, steps[0], there, counted, certain) if urn in steps[0] else []
+        found = _founders(urn, steps[0], there, known, certain) if urn in steps[0] else []
         kind = {p: kinds[(urn, p)] for p in found}
         if urn in there or (certain and urn in counted):
             # It was there itself. It has taken in others only where both were counted then and the other has gone since.
@@ -118,11 +118,11 @@ def _groups(
     return out
 
 
-def _founders(urn: int, older: dict, there: set, counted: set, certain: bool) -> list[int]:
-    """The schools of a year from which `urn` came. Without a census of that year a school that has no figure may not have been open yet: then
+def _founders(urn: int, older: dict, there: set, known: set, certain: bool) -> list[int]:
+    """The schools of a year from which `urn` came, among those `known` to have existed. Without a census of that year a school that has no figure may not have been open yet: then
     whoever came before it and has one stands for it."""
     found: list[int] = []
-    for school in nearest(urn, older, there | counted):
+    for school in nearest(urn, older, known):
         before = [] if certain or school in there else nearest(school, older, there)
         found += [p for p in before or [school] if p not in found and p != urn]
     return found
