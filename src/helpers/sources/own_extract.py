@@ -173,7 +173,7 @@ def _wide(table: Table, header: list[str], rows: pd.DataFrame, report: FileRepor
     rows["closed_sessions"] = np.nansum(closed, axis=0) if closed else np.nan
     key = ["urn", "week_commencing", "year_group"]
     again = np.flatnonzero(rows.duplicated(key))
-    values = rows.loc[again, key].astype("str").agg(" ".join, axis=1)
+    values = [f"{r.urn} {r.week_commencing:%Y-%m-%d} {r.year_group}" for r in rows.loc[again, key].itertuples()]
     report.faults_at(
         "hard", "duplicate_week", "an earlier line has the same school, week and year group", table.lines[again], "", values, EXPORT
     )
