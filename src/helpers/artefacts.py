@@ -14,6 +14,7 @@ MADE_BY = {
     "baseline": "02_model",
     "drivers": "02_model",
     "peers": "03_peers",
+    "alternatives": "03_peers",
     "summary": "03_peers",
     "expectations": "04_expectations",
     "special_ranges": "04_expectations",

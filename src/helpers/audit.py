@@ -32,6 +32,7 @@ ARTEFACTS = (
     "baseline.parquet",
     "drivers.parquet",
     "peers.parquet",
+    "alternatives.parquet",
     "summary.parquet",
     "expectations.parquet",
     "special_ranges.parquet",

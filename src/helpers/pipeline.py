@@ -25,7 +25,7 @@ from helpers.store import code_hash, file_hash, inputs_of, read_json, sweep, tex
 STEPS: dict[str, tuple[str, ...]] = {
     "01_ingest": ("schools.parquet", "panel.parquet", "quality.json"),
     "02_model": ("baseline.parquet", "drivers.parquet"),
-    "03_peers": ("peers.parquet", "summary.parquet"),
+    "03_peers": ("peers.parquet", "alternatives.parquet", "summary.parquet"),
     "04_expectations": ("expectations.parquet", "special_ranges.parquet"),
     "05_report": ("pack", "manifest.json"),
 }
