@@ -7,7 +7,7 @@ from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 from helpers.report.words import as_published_decimals, known, number, pct, points, signed, year_words
 
-TOP_DRIVERS = 8
+TOP_DRIVERS = 7
 
 
 def school_facts(inputs: PackInputs, urn: int) -> dict:
@@ -303,12 +303,15 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
     base = inputs.base.get(urn, {})
     own = {"baseline": pct(100 - base["baseline_pct"], 1) if known(base.get("baseline_pct")) else "Not known", **_traits(school)}
     summary = inputs.peer_summary.get(urn, {})
+    most = int(summary["n_peers"]) if known(summary.get("n_peers")) else len(rows)
+    beyond = sum(row["rank"] > most for row in rows)
     return {
         "rows": rows,
         "named": [row for row in rows if row["named"]],
         "own": own,
         "no_close": bool(summary.get("no_close_peers")),
         "widened": bool(summary.get("widened") or summary.get("code")),
+        "near": f"Ranks after {most} are almost as close as rank {most} and are listed because they do better." if beyond else "",
         "times_named": int(summary["times_named"]) if known(summary.get("times_named")) else 0,
     }
 
