@@ -119,8 +119,10 @@ def _groups(
 
 
 def _founders(urn: int, older: dict, there: set, known: set, certain: bool) -> list[int]:
-    """The schools of a year from which `urn` came, among those `known` to have existed. Without a census of that year a school that has no figure may not have been open yet: then
-    whoever came before it and has one stands for it."""
+    """The schools of a year from which `urn` came, among those `known` to have existed.
+
+    Without a census of that year a school that has no figure may not have been open yet: then whoever came before it and has one stands for it.
+    """
     found: list[int] = []
     for school in nearest(urn, older, known):
         before = [] if certain or school in there else nearest(school, older, there)

@@ -166,7 +166,6 @@ class PackInputs:
         if faults:
             raise DataRefused(faults)
         tables = {name: pd.read_parquet(paths[name]) for name in REGION_TABLES}
-        tables["peers"] = _with_named_alternatives(tables["peers"], region_folder / "alternatives.parquet")
         national = {name: pd.read_parquet(paths[f"national {name}"]) for name in NATIONAL_TABLES}
         manifest = _json(paths["manifest"]) if manifest is None else manifest
         optional = {name: pd.read_parquet(path) if path.is_file() else None for name in OPTIONAL for path in [_find(national_folder, name)]}
@@ -277,14 +276,6 @@ class PackInputs:
 def _find(folder: Path, name: str) -> Path:
     """A national artefact, in the folder itself or in the folder of the stage that made it."""
     return next(iter(sorted(folder.glob(f"*/{name}.parquet"))), folder / f"{name}.parquet")
-
-
-def _with_named_alternatives(peers: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The peers, and behind them the near-equal alternatives that are named: every school that a report names must stand in its list."""
-    if not path.is_file():
-        return peers
-    near = pd.read_parquet(path)
-    return pd.concat([peers, near[near["named"]]], ignore_index=True)
 
 
 def _missing_columns(frame: pd.DataFrame, name: str, needed: list[str]) -> list[Fault]:
