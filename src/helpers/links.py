@@ -34,6 +34,8 @@ def direct_links(links: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat([forward, backward], ignore_index=True)
     both = both[both["urn"] != both["predecessor_urn"]]
     words = both["link_type"].str.lower()
+    if both.empty:
+        return both[["urn", "predecessor_urn", "link_date"]].assign(says_split=False, says_merged=False)
     both = both.assign(says_split=words.str.contains("split"), says_merged=words.str.contains("merged|amalgam"))
     edges = both.groupby(["urn", "predecessor_urn"], as_index=False, sort=True).agg(
         link_date=("link_date", "max"), says_split=("says_split", "any"), says_merged=("says_merged", "any")
@@ -92,6 +94,8 @@ def predecessors(links: pd.DataFrame) -> pd.DataFrame:
     predecessor itself was replaced; NaT where no link says). Two schools that call each other predecessor come out as a pair both ways.
     """
     edges = _without_shortcuts(direct_links(links))
+    if edges.empty:
+        return edges[["urn", "predecessor_urn", "link_date"]].assign(kind=pd.Series(dtype="str"))[["urn", "predecessor_urn", "kind", "link_date"]]
     n_older = edges.groupby("urn")["predecessor_urn"].transform("size")
     n_newer = edges.groupby("predecessor_urn")["urn"].transform("size")
     rank = np.select([(n_newer > 1) | edges["says_split"], (n_older > 1) | edges["says_merged"]], [2, 1], 0)

@@ -199,11 +199,6 @@ def _status(out: pd.DataFrame, links: pd.DataFrame, release: str) -> tuple[pd.Se
     opened_late = (out["open_date"] > year_start(release)) & ~out.index.isin(has_past)
     covered = [c for c in ESSENTIAL if out.loc[out["in_census"], c].notna().any()]
     missing = out[covered].isna()
-    lacking = (
-        missing.apply(lambda row: ", ".join(c for c in covered if row[c]), axis=1)
-        if missing.any().any()
-        else pd.Series("", index=out.index)
-    )
     none = out["absence_pct"].isna()
     rules = [
         ("alternative_provision", out["phase"] == "ap", "Alternative provision: absence by school is not published."),
@@ -220,7 +215,8 @@ def _status(out: pd.DataFrame, links: pd.DataFrame, release: str) -> tuple[pd.Se
         np.select([mask.to_numpy() for _, mask, _ in rules], [words for _, _, words in rules], default=""), index=out.index, dtype="str"
     )
     status = pd.Series(status, index=out.index, dtype="str")
-    note = note.mask(status == "incomplete_data", note + lacking + ".")
+    for urn in out.index[status == "incomplete_data"]:
+        note[urn] += ", ".join(c for c in covered if missing.at[urn, c]) + "."
     older_only = (status == "no_published_absence") & (out["block"] == "sixteen_plus")
     note = note.mask(older_only, note + " It has sixth-form pupils only, whom the published figures do not cover.")
     other = out["became_urn"].astype("str")
