@@ -55,7 +55,7 @@ def season(snapshots: pd.DataFrame, leave_out: str = "", earlier_only: bool = Fa
         raise ValueError(f"no complete year of year-to-date publications other than {leave_out or 'none'}: the season is not known")
     share = grid[list(WEEKS)].div(grid["final"], axis=0)
     share.columns.name = "school_week"
-    long = share.stack().rename("share").reset_index()
+    long = share.stack().dropna().rename("share").reset_index()
     keys = ["geography", "area", "region_name", "phase", "school_week"]
     out = long.groupby(keys, dropna=False, as_index=False).agg(share=("share", "median"), years=("share", "size"))
     region = out.loc[out["geography"] == "region", ["area", "phase", "school_week", "share"]]
@@ -88,11 +88,12 @@ def settling(snapshots: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("fewer than two complete years of year-to-date publications: how fast a year settles is not known")
     errors = _net_of_region(pd.concat(missed))
     finals = grid[["final"]].unstack("year").droplevel(0, axis=1).sort_index(axis=1)
-    change = _net_of_region(finals.diff(axis=1).stack().rename("change").to_frame())
+    change = _net_of_region(finals.diff(axis=1).stack().dropna().rename("change").to_frame())
     yearly = change.groupby("phase")["change"].agg(_mad)
     errors.columns.name = "school_week"
     left = (
         errors.stack()
+        .dropna()
         .rename("error")
         .reset_index()
         .groupby(["phase", "school_week"], as_index=False)
@@ -133,6 +134,7 @@ def path(
     now.columns.name = "school_week"
     areas = (
         now.stack()
+        .dropna()
         .rename("so_far")
         .reset_index()
         .merge(
