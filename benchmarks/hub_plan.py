@@ -28,11 +28,8 @@ def rehearsal(register, panel, fitted: dict, peers, area_rates, run) -> pd.DataF
     seen, start, moved = [], None, 0.0
     for before, after in PAIRS:
         pair = forecast.transition(register, panel, before, after, "secondary", run.seed)
-        roll, fsm = pair["roll"].to_numpy("float64"), pair["fsm_pct"].fillna(pair["fsm_pct"].median()).to_numpy("float64")
-        base = pair[["urn", "phase"]].assign(absence_pct=pair["y"])
-        lasts = forecast.shrinkage(roll, fitted["lambda_top"]["secondary"], fitted["lambda_half_roll"])
-        base["baseline_pct"] = pair["c"] + lasts * (pair["y"] - pair["c"])
-        base["sd_pp"] = forecast.spread(roll, base["baseline_pct"].to_numpy("float64"), fsm, fitted["spread"])
+        seen_then = pair[["urn", "phase", "roll", "fsm_pct"]].assign(absence_pct=pair["y"], context_expected_pct=pair["c"])
+        base = forecast.baseline_of(seen_then, fitted)
         both = peers[peers["urn"].isin(base["urn"]) & peers["peer_urn"].isin(base["urn"])]
         asked = expectation.set_expectations(base, both, register, area_rates, run, year=before).expectations
         movement = monitor.movement(area_rates, pair, before, after)
@@ -93,6 +90,16 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
         print(pd.crosstab([offers["tier"], offers["round"]], offers["outcome"]).to_string())
         print(offers.loc[offers["outcome"] == "offered", "km"].describe(percentiles=[0.5, 0.95]).to_string())
         print(places.used.groupby("round")[["places", "used"]].sum().to_string())
+        schools = siting.demand(register, baseline, asks)
+        load = schools.nlargest(round(siting.LOAD_SHARE * len(schools)), "need_pupils")
+        start = time.perf_counter()
+        full = hub_places.place(load, plan.leads, support.Rules().light_places, "planning load")
+        contests, taken = full.contests["contest"].nunique(), time.perf_counter() - start
+        print(f"\n== As many schools as the hubs are meant to reach, {len(load):,}, at the {len(plan.leads)} on the map ({taken:.1f} s)")
+        print(full.offers["outcome"].value_counts().to_string())
+        print(
+            f"{contests} draws between {len(full.contests)} schools; nearer hub full: {full.offers['why'].str.contains('but is full').sum()}"
+        )
 
 
 if __name__ == "__main__":
