@@ -15,6 +15,7 @@ from helpers import national, siting
 from helpers.params import make
 from helpers.siting import BEST, BY_PLACES, NOW, best_cover, candidates, counting_places, covers, greedy, hub_plan
 from helpers.sources import read_folder
+from helpers.store import read_frame, read_json, write_frame, write_json
 from helpers.support import Rules
 from tests import invented_schools
 
@@ -140,6 +141,17 @@ def test_the_map_shows_every_school_once_and_agrees_with_the_comparison(country,
     near = points["layer"].iloc[: len(schools)] != "school near no hub"
     share = 100 * schools.loc[near, "need_pupils"].sum() / schools["need_pupils"].sum()
     assert share == pytest.approx(plan.comparison.set_index("plan").loc[BEST, "covered_40km_pct"])
+
+
+def test_a_plan_survives_being_stored(plan, tmp_path):
+    parts = {}
+    for name, value in siting.to_stage(plan).items():
+        (write_frame if name.endswith(".parquet") else write_json)(tmp_path / name, value)
+        parts[name.partition(".")[0]] = read_frame(tmp_path / name) if name.endswith(".parquet") else read_json(tmp_path / name)
+    again = siting.from_stage(parts)
+    assert again.solver == plan.solver and again.limit_km == plan.limit_km and set(siting.to_stage(plan)) == set(siting.STAGE_FILES)
+    pd.testing.assert_frame_equal(again.sites, plan.sites)
+    pd.testing.assert_frame_equal(again.comparison, plan.comparison)
 
 
 def test_a_road_factor_shortens_the_reach(country):

@@ -9,7 +9,7 @@ to the bound is stated for the full problem. HiGHS solves both. Distances are st
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,22 @@ class HubPlan:
     by_region: pd.DataFrame
     solver: Cover
     limit_km: float
+
+
+FRAMES = ("leads", "leads_left_out", "funnel", "candidates", "sites", "gains", "comparison", "by_region")
+STAGE_FILES = (*(f"{name}.parquet" for name in FRAMES), "solver.json")
+
+
+def to_stage(plan: HubPlan) -> dict:
+    """A plan as the files of a national stage, by name: made once, read by every region."""
+    return {f"{name}.parquet": getattr(plan, name) for name in FRAMES} | {"solver.json": {**asdict(plan.solver), "limit_km": plan.limit_km}}
+
+
+def from_stage(parts: dict) -> HubPlan:
+    """The plan again, from the frames and values of `to_stage` by their names without ending."""
+    solver = dict(parts["solver"])
+    limit_km = solver.pop("limit_km")
+    return HubPlan(**{name: parts[name] for name in FRAMES}, solver=Cover(**solver), limit_km=limit_km)
 
 
 def demand(register: pd.DataFrame, baseline: pd.DataFrame, expectations: pd.DataFrame) -> pd.DataFrame:

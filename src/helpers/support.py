@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import norm
 
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
+TIERS = ("intensive", "light_touch", "talk_to_us")
+ABOUT = ["urn", "school_name", "la_name", "region_name", "phase", "status", "roll", "trust_name", "easting", "northing"]
 FLAGS = ("reopened", "met_as_published")
 DECISION_COLUMNS = ("decision", "decided_by", "date", "reason")
 LEFT_OUT = {
@@ -107,7 +109,7 @@ def two_years(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 def count_by_threshold(verdicts: pd.DataFrame) -> pd.DataFrame:
     """How many schools each threshold would list: z, schools (both years above it), expected_if_improved (had every school with two verdicts
-    made exactly the improvement asked)."""
+    made exactly the improvement asked, with one year's luck independent of the next)."""
     thresholds = np.arange(0, 2.51, 0.25)
     both = two_years(verdicts)
     low = both[["z", "z_before"]].min(axis=1, skipna=False)
@@ -125,43 +127,44 @@ def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = 
     report: never counted as a miss). `register`: table `schools`. A school is listed only when the register says `assessed`, so never a special
     school, and only with a verdict for both years (for a talk, the last). Raises ValueError for a doubled or unknown verdict.
     """
-    rules = rules or Rules()
-    both = two_years(verdicts)
-    about = ["urn", "school_name", "la_name", "region_name", "phase", "status", "roll", "trust_name", "easting", "northing"]
-    each = register.reindex(columns=about).merge(both, on="urn", how="outer", validate="1:1")
+    each = register.reindex(columns=ABOUT).merge(two_years(verdicts), on="urn", how="outer", validate="1:1")
     each["need_pupils"] = each["shortfall_pp"] / 100 * each["roll"]
-    low = each[["z", "z_before"]].min(axis=1, skipna=False)
-    for flag in (*FLAGS, *(f"{f}_before" for f in FLAGS)):
-        each[flag] = each[flag].eq(True)
-    now = each["verdict"].isin(VERDICTS[1:3]) & ~each["met_as_published"]
-    missed = now & each["verdict_before"].isin(VERDICTS[1:3]) & ~each["met_as_published_before"] & (each["need_pupils"] > 0)
-    talk = now & (each["fixed_z"] > rules.talk_z)
-    early = each["verdict"].eq("too_early") | each["verdict_before"].eq("too_early")
-    answers = [
-        ("not_in_register", each["status"].isna()),
-        ("", each["status"] != "assessed"),
-        ("no_verdict", each["verdict"].isna() | (each["z"].isna() & each["verdict"].ne("too_early"))),
-        ("circumstances_changed", each["reopened"] | each["reopened_before"]),
-        ("too_early", early),
-        ("intensive", missed & (low > rules.intensive_z)),
-        ("light_touch", missed & (low > rules.light_z)),
-        ("talk_to_us", talk),
-        ("one_year_only", each["verdict_before"].isna() | each["z_before"].isna()),
-    ]
-    answer = np.select([mask.to_numpy() for _, mask in answers], [name for name, _ in answers], default="not_listed")
-    each["answer"] = np.where(answer == "", each["status"].astype("object"), answer)
-    listed = each[each["answer"].isin(["intensive", "light_touch", "talk_to_us"])].rename(columns={"answer": "tier"})
+    each["answer"] = _answers(each, rules or Rules())
+    listed = each[each["answer"].isin(TIERS)].rename(columns={"answer": "tier"})
     listed = listed.sort_values(["tier", "need_pupils", "urn"], ascending=[True, False, True], ignore_index=True)
     by_luck = norm.sf(listed["z"]) * norm.sf(listed["z_before"])
     listed["chance_by_luck"] = np.where(listed["tier"] == "talk_to_us", norm.sf(listed["fixed_z"]), by_luck)
     listed["why"] = [_why(row) for row in listed.to_dict("records")]
     for column in DECISION_COLUMNS:
         listed[column] = pd.Series("", index=listed.index, dtype="str")
-    out = each[~each["answer"].isin(["intensive", "light_touch", "talk_to_us", "not_listed"])]
+    out = each[~each["answer"].isin([*TIERS, "not_listed"])]
     out = out[["urn", "answer"]].rename(columns={"answer": "code"}).sort_values("urn", ignore_index=True)
     out["words"] = out["code"].map(LEFT_OUT).fillna("has no expectation in this release, so there is nothing to miss")
     counts = each["answer"].value_counts().rename_axis("answer").reset_index(name="schools")
     return Routed(listed.drop(columns=["status", *FLAGS, *(f"{f}_before" for f in FLAGS)]), out, counts)
+
+
+def _answers(each: pd.DataFrame, rules: Rules) -> np.ndarray:
+    """A tier, `not_listed`, or the code of why not, for each row: the first that applies. A school's status stands for itself."""
+    flag = {name: each[name].eq(True) for name in (*FLAGS, *(f"{f}_before" for f in FLAGS))}
+    low = each[["z", "z_before"]].min(axis=1, skipna=False)
+    now = each["verdict"].isin(VERDICTS[1:3]) & ~flag["met_as_published"]
+    then = each["verdict_before"].isin(VERDICTS[1:3]) & ~flag["met_as_published_before"]
+    missed = now & then & (each["need_pupils"] > 0)
+    early = each["verdict"].eq("too_early") | each["verdict_before"].eq("too_early")
+    cases = [
+        ("not_in_register", each["status"].isna()),
+        ("status", each["status"] != "assessed"),
+        ("no_verdict", each["verdict"].isna() | (each["z"].isna() & each["verdict"].ne("too_early"))),
+        ("circumstances_changed", flag["reopened"] | flag["reopened_before"]),
+        ("too_early", early),
+        ("intensive", missed & (low > rules.intensive_z)),
+        ("light_touch", missed & (low > rules.light_z)),
+        ("talk_to_us", now & (each["fixed_z"] > rules.talk_z)),
+        ("one_year_only", each["verdict_before"].isna() | each["z_before"].isna()),
+    ]
+    answer = np.select([mask.to_numpy() for _, mask in cases], [name for name, _ in cases], default="not_listed")
+    return np.where(answer == "status", each["status"].astype("object"), answer)
 
 
 def _why(row: dict) -> str:
