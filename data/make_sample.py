@@ -14,7 +14,7 @@ from pathlib import Path
 from sample_maker.world import make_world
 from sample_maker.write import write_all
 
-SEED = 2  # of 20 tried, the one whose moments lie closest to the real ones (benchmarks/sample_bands.py)
+SEED = 4  # of 12 tried, one of three with every moment in its band (sample_maker/bands.py), and nearest the real context R2
 SAMPLE = Path(__file__).resolve().parent / "sample"
 
 

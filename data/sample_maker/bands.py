@@ -1,7 +1,7 @@
 """Bands that the sample's moments must lie in, beside the value measured on the real data (benchmarks/sample_bands.py prints both).
 
-A band is as wide as chance in so small a country asks for: with about 370 secondaries in 36 authorities, twenty seeds gave a context
-R2 of secondaries between .43 and .59 and an intraclass correlation of their absence between .01 and .14. By construction only national
+A band is as wide as chance in so small a country asks for: with about 370 secondaries in 36 authorities, twelve seeds gave a context
+R2 of secondaries between .44 and .60 and an intraclass correlation of their absence between .01 and .14. By construction only national
 rates are matched. Spreads, correlations, shrinkage, clustering and context R2 follow from the recipe in absence.py and are measured here
 the way anybody would measure them on the published files, with one simple model, which explains a little less than the workbook's own.
 """

@@ -60,7 +60,7 @@ def _mergers(rng, country: Country, names: Names, frame: pd.DataFrame) -> tuple[
     old = frame.loc[secondary].to_dict() | dict(
         kind="all_through", low=0, parent=secondary, share=1.3, first_year=2010, last_year=2020, opened=""
     )
-    old |= dict(name=names.school(int(old["la"]), "all_through", ""), estab="4600")
+    old |= dict(name=names.school(int(old["la"]), "all_through", ""), estab="4950")
     gone.append(old)
     for part in (primary, secondary):
         frame.loc[part, ["first_year", "urn_old"]] = [2021, FIRST_GONE_URN + 500 + part]

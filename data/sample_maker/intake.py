@@ -147,7 +147,7 @@ def pupils(rng: np.random.Generator, moments: Moments, register: pd.DataFrame, l
 def _ethnicity(rng, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, roll: np.ndarray) -> pd.DataFrame:
     """Pupils by ethnic group; every authority and school has its own mix of minorities around the national one."""
     names = list(moments.named("minority_share", "primary"))
-    by_la = rng.gamma(1.1, 1.0, (36, len(names)))
+    by_la = rng.gamma(3.0, 1.0, (36, len(names)))
     unknown = np.minimum(rng.poisson(0.015 * roll), roll // 4)
     grt = np.minimum(counts(latents["grt"].to_numpy(), roll), roll - unknown)
     white = np.minimum(counts(latents["white_british"].to_numpy(), roll), roll - unknown - grt)
@@ -160,7 +160,7 @@ def _ethnicity(rng, moments: Moments, register: pd.DataFrame, latents: pd.DataFr
         "unclassified": unknown,
     }
     others = np.zeros((len(register), len(names)), dtype=np.int64)
-    own = rng.gamma(2.0, 0.5, (len(register), len(names)))
+    own = rng.gamma(1.2, 0.8, (len(register), len(names)))
     for i, (phase, la) in enumerate(zip(register["phase"], register["la"], strict=True)):
         share = np.array([moments.get(f"minority_share:{k}", BORROWED.get(phase, phase)) for k in names])
         weight = share * by_la[la] * own[i]
