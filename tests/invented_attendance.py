@@ -45,7 +45,9 @@ def weekly_counts(seed: int = 1, plant=()) -> pd.DataFrame:
                                 possible = round(possible * (1 - share))
                                 continue
                             counts[column] += round(share * possible)
-                            counts["unauthorised_sessions" if column == "holiday_sessions" else "authorised_sessions"] += round(share * possible)
+                            counts["unauthorised_sessions" if column == "holiday_sessions" else "authorised_sessions"] += round(
+                                share * possible
+                            )
                         counts["overall_absence_sessions"] = counts["authorised_sessions"] + counts["unauthorised_sessions"]
                         rows.append({"region_name": region, "la_ons_code": area, "phase": phase, "year": year, "school_week": week,
                                      "possible_sessions": possible, "enrolments": pupils, **counts})  # fmt: skip
@@ -69,4 +71,6 @@ def published(weekly: pd.DataFrame) -> pd.DataFrame:
     rows["area_name"] = rows["la_ons_code"].fillna(rows["region_name"]).fillna("England")
     rows["absence_pct"] = 100 * rows["overall_absence_sessions"] / rows["possible_sessions"]
     rows[COUNTS] = rows[COUNTS].astype("float64")
-    return rows.assign(kind="ytd", week=pd.array([pd.NA] * len(rows), dtype="Int64"), persistent_pct=np.nan, n_schools=100.0, file="invented.csv")
+    return rows.assign(
+        kind="ytd", week=pd.array([pd.NA] * len(rows), dtype="Int64"), persistent_pct=np.nan, n_schools=100.0, file="invented.csv"
+    )

@@ -92,7 +92,9 @@ def test_a_total_that_falls_is_put_aside_and_the_next_period_starts_afresh(atten
     fallen = cleaned.quarantine[cleaned.quarantine["code"] == "not_monotone"]
     assert fallen[["area", "phase", "year"]].drop_duplicates().values.tolist() == [[area, "primary", "2022-23"]]
     assert len(fallen) == 1 and fallen["value"].item() < 0 and fallen["column"].item() == "possible_sessions"
-    after = cleaned.periods[(cleaned.periods["area"] == area) & (cleaned.periods["phase"] == "primary") & (cleaned.periods["year"] == "2022-23")]
+    after = cleaned.periods[
+        (cleaned.periods["area"] == area) & (cleaned.periods["phase"] == "primary") & (cleaned.periods["year"] == "2022-23")
+    ]
     assert (after["end"] > fallen["end"].item()).sum() > 5
 
 

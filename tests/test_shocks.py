@@ -154,7 +154,13 @@ def test_known_events_are_judged_at_the_resolution_of_the_files(found, planted):
             {"name": "there", "start": window["start"], "end": window["end"], "expected": "signal", **base},
             {"name": "quiet", "start": pd.Timestamp("2022-11-21"), "end": pd.Timestamp("2022-11-22"), "expected": "none", **base},
             {"name": "missed", "start": pd.Timestamp("2022-11-21"), "end": pd.Timestamp("2022-11-22"), "expected": "signal", **base},
-            {"name": "before the files", "start": pd.Timestamp("2019-11-21"), "end": pd.Timestamp("2019-11-22"), "expected": "signal", **base},
+            {
+                "name": "before the files",
+                "start": pd.Timestamp("2019-11-21"),
+                "end": pd.Timestamp("2019-11-22"),
+                "expected": "signal",
+                **base,
+            },
         ]
     )
     table = check_calendar(found, planted, calendar).set_index("name")["verdict"].to_dict()
@@ -198,7 +204,9 @@ def test_an_illness_week_of_a_school_counts_beside_its_area():
     alone = in_extract(ill, NO_AREA)
     assert alone["code"].tolist() == ["illness"]
     assert alone["effect_year_pp"].item() == pytest.approx(100 * 140 / (2000 * shocks.YEAR_WEEKS), rel=0.05)
-    area = ill[["week_commencing"]].assign(illness_pct=100 * ill["illness_sessions"] / 2000, religious_pct=0.0, holiday_pct=0.0, excluded_pct=0.0)
+    area = ill[["week_commencing"]].assign(
+        illness_pct=100 * ill["illness_sessions"] / 2000, religious_pct=0.0, holiday_pct=0.0, excluded_pct=0.0
+    )
     assert in_extract(ill, area).empty, "what the whole area had is in its movement already"
 
 

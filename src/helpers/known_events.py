@@ -29,7 +29,12 @@ def read_calendar(path: Path = CALENDAR) -> pd.DataFrame:
     """
     rows = pd.read_csv(path, dtype="str", keep_default_na=False)
     rows["start"], rows["end"] = (pd.to_datetime(rows[c], format="%Y-%m-%d").astype("datetime64[s]") for c in ("start", "end"))
-    known = {"measure": list(MEASURES), "geography": ["england", "region", "la"], "expected": ["signal", "none"], "chosen": ["before", "after"]}
+    known = {
+        "measure": list(MEASURES),
+        "geography": ["england", "region", "la"],
+        "expected": ["signal", "none"],
+        "chosen": ["before", "after"],
+    }
     faults = [
         Fault(
             "hard", "unknown_word", f"the {c} is one of {', '.join(allowed)}", path.name, int(i) + 2, c, rows.at[i, c], "Correct the line."

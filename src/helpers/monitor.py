@@ -2,7 +2,7 @@
 
 shortfall = published absence - movement of the region's schools of that phase - recorded shocks - target;  z = shortfall / sd of the baseline.
 A verdict is a word about one year of one school. It names no cause, and within the noise it says so. A school whose circumstances have changed has
-its target reopened instead of failing it. Routing looks at two years, each measured from its own new baseline.
+its target reopened instead of failing it. Routing (`support`) looks at two years, each measured from its own new baseline.
 """
 
 from __future__ import annotations
@@ -216,18 +216,40 @@ def rebase(baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.Data
     return new.reset_index(drop=True), asks.reset_index(drop=True)
 
 
-def two_years(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Both years' z of each school with two verdicts, the second re-based (its target set from the first year's outcome).
+def year_after(year: str) -> str:
+    """`2022-23` -> `2023-24`."""
+    start = int(year[:4]) + 1
+    return f"{start}-{(start + 1) % 100:02d}"
 
-    Out: urn, z_first, z_second, z_routing (the smaller of the two: above a threshold only when both are), z_routing_without_shocks. z_routing is NaN
-    where a year has no z, or a target was met, reopened, or reached as published in either year. With no policy at all chance lists as many
-    schools above any threshold, so a list says who stood out twice, not who did wrong.
+
+def follow(
+    baseline: pd.DataFrame,
+    expectations: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    years: list[str],
+    movements: dict[str, pd.DataFrame],
+    shocks: dict[str, pd.DataFrame],
+    reopened: dict[str, pd.DataFrame] | None = None,
+    rules: Rules | None = None,
+) -> pd.DataFrame:
+    """Verdicts of one release's targets over the following `years`, below each other: `COLUMNS` and fixed_z.
+
+    Each later year is re-based: its target is set from the year before (`rebase`), so that one bad year is not counted twice. fixed_z measures every
+    year from the first target, net of all movement since. `outcomes`: urn, year, absence_pct; the other frames by year, as for `verdicts`. A later
+    year without any outcome is left out; the first always stands, with `too_early` throughout when there is none.
     """
-    columns = ["urn", "z", "z_without_shocks", "verdict", "reopened", "met_as_published"]
-    out = first[columns].merge(second[columns], on="urn", suffixes=("_first", "_second"), validate="1:1")
-    eligible = out["z_first"].notna() & out["z_second"].notna() & ~out["reopened_first"] & ~out["reopened_second"]
-    eligible &= out["verdict_first"].ne("met") & out["verdict_second"].ne("met")
-    eligible &= ~out["met_as_published_first"] & ~out["met_as_published_second"]
-    out["z_routing"] = out[["z_first", "z_second"]].min(axis=1).where(eligible)
-    out["z_routing_without_shocks"] = out[["z_without_shocks_first", "z_without_shocks_second"]].min(axis=1).where(eligible)
-    return out[["urn", "z_first", "z_second", "z_routing", "z_routing_without_shocks"]]
+    parts, movement_since, base, asks = [], None, baseline, expectations
+    for i, year in enumerate(years):
+        known = outcomes[(outcomes["year"] == year) & outcomes["absence_pct"].notna()]
+        if i and known.empty:
+            break
+        moved = movements[year]
+        told = verdicts(base, asks, known, moved, shocks[year], (reopened or {}).get(year), rules).assign(year=year)
+        by_urn = moved.set_index("urn")["movement_pp"]
+        movement_since = by_urn if movement_since is None else movement_since.add(by_urn)
+        first = baseline.set_index("urn")["sd_pp"], expectations.set_index("urn")["target_absence_pct"]
+        sd, target = (told["urn"].map(s) for s in first)
+        fixed = told["absence_pct"] - told["urn"].map(movement_since) - told["shock_effect_pp"] - target
+        parts.append(told.assign(fixed_z=fixed / sd))
+        base, asks = rebase(base, asks, known, moved)
+    return pd.concat(parts, ignore_index=True)

@@ -132,15 +132,31 @@ def neighbours_median(periods: pd.DataFrame, residual: pd.Series) -> pd.Series:
 
 
 def _medians_of_others(table: pd.DataFrame) -> pd.DataFrame:
-    """For each cell the median of the rest of its row; NaN where fewer than three others are known."""
-    out = {column: table.drop(columns=column) for column in table}
-    return pd.DataFrame(
-        {c: rest.median(axis=1).where(rest.notna().sum(axis=1) >= NEIGHBOURS) for c, rest in out.items()}, index=table.index
-    )
+    """For each cell the median of the rest of its row; NaN where fewer than three others are known.
+
+    Each row is sorted once: without the cell of rank r, the j-th smallest of the rest is the j-th of all for j < r, else the next one.
+    """
+    values = table.to_numpy("float64")
+    ordered = np.sort(values, axis=1)  # NaN last
+    rank = np.argsort(np.argsort(values, axis=1), axis=1)
+    others = (~np.isnan(values)).sum(axis=1, keepdims=True) - ~np.isnan(values)
+
+    def smallest(j):
+        at = np.clip(j + (j >= rank), 0, values.shape[1] - 1)
+        return np.take_along_axis(ordered, at, axis=1)
+
+    medians = (smallest((others - 1) // 2) + smallest(others // 2)) / 2
+    return pd.DataFrame(np.where(others >= NEIGHBOURS, medians, np.nan), index=table.index, columns=table.columns)
 
 
 def _mad(values: pd.Series) -> float:
     return float(MAD * (values - values.median()).abs().median())
+
+
+def _mad_by(values: pd.Series, keys: list[pd.Series]) -> pd.Series:
+    """The MAD of each row's group, by row."""
+    apart = (values - values.groupby(keys, dropna=False).transform("median")).abs()
+    return MAD * apart.groupby(keys, dropna=False).transform("median")
 
 
 def _same_term_dates(periods: pd.DataFrame) -> pd.Series:
@@ -194,9 +210,9 @@ def score(periods: pd.DataFrame, measure: str) -> pd.DataFrame:
     out = periods[[*KEY, "area_name", "la_ons_code", "region_name", "school_week", "possible_sessions"]].assign(
         measure=measure, value=periods[column], residual=residual
     )
-    own = residual.groupby([out[c] for c in ("geography", "area", "phase")]).transform(_mad).clip(lower=least)
+    own = _mad_by(residual, [out[c] for c in ("geography", "area", "phase")]).clip(lower=least)
     z = residual / own * trust
-    apart = z.groupby([out[c] for c in ("geography", "phase", "kind", "start", "end")]).transform(_mad)
+    apart = _mad_by(z, [out[c] for c in ("geography", "phase", "kind", "start", "end")])
     return out.assign(z=z / apart.where(out["geography"] != "england", 1.0).clip(lower=1.0).fillna(1.0))
 
 
