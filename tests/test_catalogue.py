@@ -54,7 +54,14 @@ def test_the_committed_catalogue_agrees_with_the_collector_s(open_data):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("dataset", "attainment"), ("status", "rumour"), ("sha256", "abc"), ("rows", "many"), ("file", "../points.csv"), ("file", "/points.csv")],
+    [
+        ("dataset", "attainment"),
+        ("status", "rumour"),
+        ("sha256", "abc"),
+        ("rows", "many"),
+        ("file", "../points.csv"),
+        ("file", "/points.csv"),
+    ],
 )
 def test_a_wrong_cell_of_the_catalogue_is_named(tmp_path, column, value):
     path = tmp_path / "catalogue.csv"
@@ -76,7 +83,9 @@ def test_a_catalogue_without_a_column_is_refused(tmp_path):
 
 
 def test_a_file_is_matched_by_checksum_whatever_its_name(tmp_path):
-    path = write(tmp_path / "download (3).csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"], ["100001", "Oak", "532301", "181746"]])
+    path = write(
+        tmp_path / "download (3).csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"], ["100001", "Oak", "532301", "181746"]]
+    )
     assert match(path, listing(edition()))["file"] == "gias/points.csv"
 
 

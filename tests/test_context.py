@@ -98,7 +98,9 @@ def test_the_parts_of_boosted_trees_are_shapley_values():
 
     rng = np.random.default_rng(4)
     x = rng.normal(size=(300, 6))
-    model = HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=8, random_state=1).fit(x, x[:, 0] * x[:, 2] + x[:, 4] * x[:, 1] + x[:, 5])
+    model = HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=8, random_state=1).fit(
+        x, x[:, 0] * x[:, 2] + x[:, 4] * x[:, 1] + x[:, 5]
+    )
     group, reference, rows = np.array([0, 0, 1, 1, 2, 2]), np.median(x, axis=0), x[:20]
     parts, base = tree_contributions(model, rows, reference, group, 3)
     wanted = np.zeros((20, 3))

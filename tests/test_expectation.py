@@ -79,7 +79,9 @@ def test_the_shown_ask_stays_within_its_limits(world):
     assert (in_favour | at_least).all(), "shown above the unrounded minimum only where the smallest ask demands it"
 
 
-@pytest.mark.parametrize(("y", "t", "shown"), [(9.1, 8.6, 91.4), (9.1, 9.0, 91.0), (9.12, 9.02, 91.0), (9.12, 8.65, 91.3), (5.0, 4.6999999999, 95.3)])
+@pytest.mark.parametrize(
+    ("y", "t", "shown"), [(9.1, 8.6, 91.4), (9.1, 9.0, 91.0), (9.12, 9.02, 91.0), (9.12, 8.65, 91.3), (5.0, 4.6999999999, 95.3)]
+)
 def test_rounding_is_in_the_schools_favour(y, t, shown):
     assert shown_minimum(np.array([y]), np.array([t]), parameters())[0] == pytest.approx(shown)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from helpers import forecast
 from helpers.expectation import shown_minimum, target
 from helpers.params import make
 from helpers.paths import ROOT
@@ -22,9 +23,9 @@ def test_the_worked_example_is_what_the_code_gives():
     for number in ("9.20 %", "8.40 %", "λ = 0.80", "Q = 7.90 %", "a = 0.05", "0.65 points"):
         assert number in EXAMPLE
     run = make()
-    baseline = c + share * (y - c)
+    baseline = float(forecast.baseline(np.array([y]), np.array([c]), np.array([share]))[0])
     t = float(target(np.array([y]), np.array([baseline]), np.array([baseline - quartile]), a, run)[0])
-    assert f"**{baseline:.2f} %**" in EXAMPLE
+    assert f"**{baseline:.3f} %**" in EXAMPLE
     assert f"**{t:.3f} %**" in EXAMPLE and f"**{y - t:.3f}** points" in EXAMPLE
     assert f"shown as **{shown_minimum(pd.Series([y]).to_numpy(), np.array([t]), run)[0]:.1f} %**" in EXAMPLE
     assert f"**{norm.cdf((t - baseline) / sd):.0%}".replace("%", " %**") in EXAMPLE

@@ -23,7 +23,11 @@ def world():
     baseline = fit_forecast(context, schools, invented_schools.panel(schools)).baseline
     links = invented_schools.links(schools)
     return SimpleNamespace(
-        schools=schools, context=context, baseline=baseline, links=links, fit=find_peers(schools, baseline, context.weights, links, PARAMETERS)
+        schools=schools,
+        context=context,
+        baseline=baseline,
+        links=links,
+        fit=find_peers(schools, baseline, context.weights, links, PARAMETERS),
     )
 
 
@@ -136,7 +140,9 @@ def test_why_compares_feature_by_feature_and_its_shares_add_up(world):
 
 
 def test_why_refuses_schools_that_cannot_be_compared(world):
-    primary, secondary, special = (int(world.schools.loc[world.schools["phase"] == p, "urn"].iloc[0]) for p in ("primary", "secondary", "special"))
+    primary, secondary, special = (
+        int(world.schools.loc[world.schools["phase"] == p, "urn"].iloc[0]) for p in ("primary", "secondary", "special")
+    )
     with pytest.raises(ValueError, match="different phases"):
         why(world.schools, world.context.weights, primary, secondary)
     with pytest.raises(KeyError, match=str(special)):

@@ -125,7 +125,10 @@ def test_single_terms_are_left_out(tmp_path):
 
 def test_session_counts_are_kept_and_give_the_rate_where_none_is_published(tmp_path):
     header = [*EES_HEADER, "sess_possible", "sess_overall", "enrolments", "enrolments_pa_10_exact"]
-    rows = [["202223", "School", "100025", "6.7", "60000", "4000", "200", "30"], ["202223", "School", "100026", "z", "1000", "50", "c", "c"]]
+    rows = [
+        ["202223", "School", "100025", "6.7", "60000", "4000", "200", "30"],
+        ["202223", "School", "100026", "z", "1000", "50", "c", "c"],
+    ]
     write(tmp_path / "a.csv", header, rows)
     readings = read_folder(tmp_path)
     assert readings.faults == []
@@ -337,7 +340,9 @@ def test_a_point_outside_great_britain_is_refused(tmp_path):
 
 
 def test_deprivation_at_the_school_site(tmp_path):
-    header = "URN,school_postcode,easting,northing,point_source,lsoa11_code,lsoa21_code,idaci_rank,idaci_decile,imd_rank,imd_decile".split(",")
+    header = "URN,school_postcode,easting,northing,point_source,lsoa11_code,lsoa21_code,idaci_rank,idaci_decile,imd_rank,imd_decile".split(
+        ","
+    )
     rows = [["100000", "EC3A 5DE", "533498.01", "181200.9", "gias_point", "E01000005", "E01000005", "9458.0", "3.0", "8678.0", "3.0"]]
     rows.append(["100001", "NULL", "", "", "none", "", "", "", "", "", ""])
     write(tmp_path / "a.csv", header, rows)
@@ -402,7 +407,11 @@ def test_a_period_of_another_kind_is_refused(tmp_path):
 
 def test_a_hub_may_have_no_urn(tmp_path):
     header = ["lead_school", "trust_or_maintained", "urn", "announced", "note"]
-    write(tmp_path / "a.csv", header, [["Elm", "The Trees Trust", "141874", "2025-11-12", ""], ["Oak", "LA Maintained", "", "2025-11-12", "?"]])
+    write(
+        tmp_path / "a.csv",
+        header,
+        [["Elm", "The Trees Trust", "141874", "2025-11-12", ""], ["Oak", "LA Maintained", "", "2025-11-12", "?"]],
+    )
     readings = read_folder(tmp_path)
     assert readings.faults == []
     assert readings.hubs["urn"].tolist() == [141874, pd.NA]
@@ -452,7 +461,9 @@ def test_a_self_crossing_outline_is_repaired_and_flagged(tmp_path):
 
 
 def test_swapped_coordinates_and_lost_outlines_are_refused(tmp_path):
-    frame = gpd.GeoDataFrame({"CTYUA21CD": ["E06000001", "E06000002"]}, geometry=[box(300000, 1400000, 310000, 1410000), None], crs="EPSG:27700")
+    frame = gpd.GeoDataFrame(
+        {"CTYUA21CD": ["E06000001", "E06000002"]}, geometry=[box(300000, 1400000, 310000, 1410000), None], crs="EPSG:27700"
+    )
     frame.to_parquet(tmp_path / "a.parquet")
     assert codes(read_folder(tmp_path)) == ["no_geometry", "not_in_great_britain"]
 

@@ -79,7 +79,9 @@ def test_every_authority_of_the_census_has_a_boundary(real):
 
 
 def test_ethnic_groups_make_the_whole_headcount(real):
-    columns = [column for column in real.census_detail if column.endswith("_pct") and column not in ("fsm_pct", "eal_pct", "young_carer_pct")]
+    columns = [
+        column for column in real.census_detail if column.endswith("_pct") and column not in ("fsm_pct", "eal_pct", "young_carer_pct")
+    ]
     sums = real.census_detail[columns].sum(axis=1, skipna=False).dropna()
     assert len(sums) > 21_900 and sums.sub(100).abs().max() < 1e-9
 

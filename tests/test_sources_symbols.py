@@ -54,7 +54,9 @@ def test_nothing_but_a_number_or_symbol_gets_a_value(text):
         assert any(c in "0123456789" for c in text)
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "1_000", "12,34", "1,2345", "5..2", "5.2.1", "%", ".", "+", "e5", "५", "5 2", "<5", "SUP"])
+@pytest.mark.parametrize(
+    "text", ["nan", "inf", "1e999", "1_000", "12,34", "1,2345", "5..2", "5.2.1", "%", ".", "+", "e5", "५", "5 2", "<5", "SUP"]
+)
 def test_what_looks_like_a_number_to_a_computer_only_is_refused(text):
     assert parse_number(text) is None
     assert list(to_numbers([text]).unreadable) == [0]

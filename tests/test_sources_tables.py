@@ -145,7 +145,16 @@ def test_a_column_that_is_gone_is_named_without_a_guess(tmp_path):
     [
         ["URN", "LANAME", "LA", "ESTAB", "SCHNAME", "STREET", "TOWN", "POSTCODE", "SCHSTATUS", "ISPRIMARY"],
         ["time_period", "time_identifier", "geographic_level", "country_code", "region_name", "la_name", "school_type", "exclusions"],
-        ["time_period", "geographic_level", "region_name", "la_name", "school_type", "num_schools", "sess_possible", "sess_overall_percent"],
+        [
+            "time_period",
+            "geographic_level",
+            "region_name",
+            "la_name",
+            "school_type",
+            "num_schools",
+            "sess_possible",
+            "sess_overall_percent",
+        ],
         ["Variable", "Label", "Type", "Description"],
         ["file", "what", "publisher", "period", "licence", "rows", "bytes", "sha256", "note"],
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -62,14 +63,14 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
     ask = last["expectations"].set_index("urn").loc[urn]
     parts = model["drivers"][model["drivers"]["urn"] == urn].sort_values("contribution_pp", key=abs, ascending=False)
     mean = model["model"]["phase_mean"][row["phase"]]
-    pull = base["absence_pct"] - base["context_expected_pct"]
-    share = (base["baseline_pct"] - base["context_expected_pct"]) / pull if pull else float("nan")
+    away = math.log(base["absence_pct"] / base["context_expected_pct"])
+    share = math.log(base["baseline_pct"] / base["context_expected_pct"]) / away if away else 1.0
     lines = ["", "4. Typical in these circumstances (context-expected)", f"   mean of {row['phase']} schools {mean:.3f} %"]
     lines += [f"   {p.contribution_pp:+.3f} pp  {p.driver}" for p in parts.itertuples()]
     lines += [f"   = {mean + parts['contribution_pp'].sum():.3f} %   (stored: {base['context_expected_pct']:.3f} %)"]
     lines += ["", "5. Baseline: next year if nothing changes nationally"]
     lines += [
-        f"   {base['context_expected_pct']:.3f} + {share:.3f} x ({base['absence_pct']:.3f} - {base['context_expected_pct']:.3f}) "
+        f"   {base['context_expected_pct']:.3f} x ({base['absence_pct']:.3f} / {base['context_expected_pct']:.3f}) ^ {share:.3f} "
         f"= {base['baseline_pct']:.3f} %;  standard deviation {base['sd_pp']:.3f} pp;  80 %: {base['lower80_pct']:.2f} to {base['upper80_pct']:.2f} %"
     ]
     names = ingest["register"].set_index("urn")["school_name"]
