@@ -129,3 +129,15 @@ def test_decisions_are_read_back_and_only_for_schools_on_the_list(tmp_path, list
     with pytest.raises(DataRefused) as refused:
         agreed.read_decisions(path, listed, TODAY)
     assert {(f.row, f.column, f.value) for f in refused.value.faults} == {(2, "urn", "100009"), (2, "decision", "perhaps")}
+
+
+def test_the_referral_sheet_itself_can_be_filled_in_and_read_back(tmp_path, listed):
+    sheet = support.with_records(listed, agreed.no_records())
+    assert list(sheet.columns[-4:]) == list(support.DECISION_COLUMNS)
+    sheet.loc[sheet["urn"] == 100_001, list(support.DECISION_COLUMNS)] = ["wait", "Panel", "2026-02-01", "new head"]
+    sheet.to_csv(tmp_path / "decisions.csv", index=False)
+    back = agreed.read_decisions(tmp_path / "decisions.csv", listed, TODAY)
+    assert back[["urn", "decision", "reason"]].values.tolist() == [[100_001, "wait", "new head"]]
+    sheet.drop(columns="decided_by").to_csv(tmp_path / "decisions.csv", index=False)
+    with pytest.raises(DataRefused, match="header is not the documented one"):
+        agreed.read_decisions(tmp_path / "decisions.csv", listed, TODAY)

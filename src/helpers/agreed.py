@@ -2,7 +2,8 @@
 
 Ambitions and challenges: `urn,kind,value,date,reason,recorded_by`. `kind` is `ambition` (value: the attendance agreed, in %, not below the
 school's minimum) or `challenge` (value: the attendance in % that the school holds to be right, or empty when the challenge is not about a figure).
-Decisions: `urn,decision,decided_by,date,reason`; `decision` is `offer`, `no_offer` or `wait`. Dates are written 2026-01-31. UTF-8, one header line.
+Decisions: `urn,decision,decided_by,date,reason`, also among other columns, so that the referral sheet can be filled in and read back; `decision` is
+`offer`, `no_offer` or `wait`, and a row where it is empty is not yet decided. Dates are written 2026-01-31. UTF-8, one header line.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ CHOICES = ("offer", "no_offer", "wait")
 
 
 class _Sheet:
-    """A CSV being checked: its rows, and the faults found so far."""
+    """A CSV being checked: its rows, and the faults found so far. `more`: other columns may stand beside those needed."""
 
-    def __init__(self, path: Path, columns: tuple[str, ...]):
+    def __init__(self, path: Path, columns: tuple[str, ...], more: bool = False):
         self.name, self.faults = path.name, []
         try:
             lines = csv.reader(StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
             header = [h.strip().lower() for h in next(lines, [])]
-            if sorted(header) != sorted(columns):
+            wanted = [h for h in header if h in columns] if more else header
+            if sorted(wanted) != sorted(columns):
                 raise DataRefused(
                     self.fault(1, "", ",".join(header), "the header is not the documented one", f"Write: {','.join(columns)}")
                 )
@@ -161,7 +163,7 @@ def read_decisions(path: str | Path, referrals: pd.DataFrame, today: date | None
 
     Raises `DataRefused` with every fault at once; a school that is not on the list, or comes twice, is one.
     """
-    sheet = _Sheet(Path(path), DECISIONS)
+    sheet = _Sheet(Path(path), DECISIONS, more=True)
     sheet.rows = [(row, cells) for row, cells in sheet.rows if cells["decision"]]
     rows = []
     for row, cells in sheet.rows:

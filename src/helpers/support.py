@@ -187,7 +187,7 @@ def _why(row: dict) -> str:
 
 def with_records(referrals: pd.DataFrame, records: pd.DataFrame, decisions: pd.DataFrame | None = None) -> pd.DataFrame:
     """Referrals with the newest agreed ambition (`agreed_attendance_pct`), the challenges in words (`challenges`) and, where people have decided,
-    their decision in its columns. Nothing is added to the list or taken off it."""
+    their decision in its columns, which come last. Nothing is added to the list or taken off it."""
     newest = records[records["kind"] == "ambition"].sort_values("date").drop_duplicates("urn", keep="last")
     out = referrals.merge(newest[["urn", "value"]].rename(columns={"value": "agreed_attendance_pct"}), on="urn", how="left", validate="1:1")
     said = records[records["kind"] == "challenge"].sort_values(["urn", "date"])
