@@ -202,4 +202,4 @@ def with_records(referrals: pd.DataFrame, records: pd.DataFrame, decisions: pd.D
             out[column] = pd.Series(
                 [decided.get(u, was) for u, was in zip(out["urn"], out[column], strict=True)], index=out.index, dtype="str"
             )
-    return out
+    return out[[c for c in out if c not in DECISION_COLUMNS] + list(DECISION_COLUMNS)]
