@@ -64,8 +64,13 @@ class Country:
         """All rows of a CSV file, the header first."""
         return list(csv.reader(io.StringIO(self.text(path), newline="")))
 
-    def changed(self, tmp_path: Path, texts: dict[str, str], years: tuple[str, ...] = (RELEASE,)) -> list[Fault]:
-        """Hard faults after files have been replaced. Registers and gate of the years given are made again."""
+    def changed(
+        self, tmp_path: Path, texts: dict[str, str], years: tuple[str, ...] = (RELEASE,), same_registers: bool = False
+    ) -> list[Fault]:
+        """Hard faults after files have been replaced, with registers of the years given.
+
+        `same_registers` spares building them again where the files changed hold nothing that a register takes.
+        """
         for path, text in texts.items():
             target = tmp_path / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +84,10 @@ class Country:
             for name, frame in kept.items()
         }
         faults = [f for f in old.faults if f.file not in texts] + again.faults
-        return hard_faults(dataclasses.replace(old, **frames, faults=faults), years)
+        changed = dataclasses.replace(old, **frames, faults=faults)
+        if same_registers:
+            return run_gate(changed, {year: self.registers[year] for year in years}, RELEASE).hard
+        return hard_faults(changed, years)
 
     def with_absence(self, change: Callable[[pd.DataFrame], pd.DataFrame], years: tuple[str, ...] = (RELEASE,)) -> Quality:
         """The gate after absence figures have been changed in the readings."""

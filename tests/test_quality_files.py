@@ -206,7 +206,7 @@ def test_a_year_of_the_sample_files_under_another_label_fails_and_is_named(count
             kept.append([label if i == at else cell for i, cell in enumerate(row)])
         elif row[at] != label:
             kept.append(row)
-    found = country.changed(tmp_path, {path: as_text(kept)}, YEARS)
+    found = country.changed(tmp_path, {path: as_text(kept)}, YEARS, same_registers=True)
     label_words = f"{label[:4]}/{label[4:]}"
     assert naming(found, "year_mislabelled", path, label_words), show(found)
 
@@ -221,7 +221,7 @@ def test_relabelled_rows_of_a_sample_file_that_another_publication_holds_fail(co
     for row in rows[1:]:
         if row[at] == "202223":
             row[at] = "201819"
-    found = country.changed(tmp_path, {path: as_text(rows)}, YEARS)
+    found = country.changed(tmp_path, {path: as_text(rows)}, YEARS, same_registers=True)
     assert naming(found, "year_mislabelled", path) and naming(found, "publications_disagree"), show(found)
 
 
