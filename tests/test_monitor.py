@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from invented_attendance import LEVEL, published, weekly_counts
 
 from helpers import monitor, progress
-from helpers.monitor import VERDICTS, Rules, changed_circumstances, rebase, shock_effects, verdicts
+from helpers.monitor import VERDICTS, Rules, area_effects, changed_circumstances, rebase, shock_effects, verdicts
 from helpers.shocks import find
 from helpers.snapshots import clean
 from helpers.sources.recorded_shocks import empty
@@ -157,12 +157,42 @@ def ill():
 def test_a_planted_shock_helps_exactly_the_schools_of_its_area_and_phase(ill):
     found = find(ill.periods)
     here = pd.concat([places(), places(1).assign(urn=100_009, phase="secondary"), places(1).assign(urn=100_010, la_ons_code="E01000002")])
-    effects = shock_effects(found.shocks, empty(), here, "2023-24")
+    effects = shock_effects(added(found.shocks), empty(), here, "2023-24")
     helped = effects[effects["shock_codes"].str.contains("illness")].set_index("urn")["shock_effect_pp"]
     assert helped.index.tolist() == [100_001, 100_002] and helped.between(0.10, 0.20).all()
     base, asks = schools(2)
     out = verdicts(base, asks, outcome([8.5, 8.5]), moved(2), effects)
     assert (out["z"] < out["z_without_shocks"]).all() and out["words"].str.contains("illness").all()
+
+
+def added(found, base="2022-23"):
+    """Effects beyond the base year, without year-end rates of religious observance."""
+    kinds = dict.fromkeys(["geography", "area", "region_name", "phase", "year"], "str")
+    kinds |= {"end": "datetime64[s]", "school_week": "int64", "religious_sessions": "float64", "possible_sessions": "float64"}
+    no_year_end = pd.DataFrame({c: pd.Series(dtype=k) for c, k in kinds.items()})
+    return area_effects(found, no_year_end, base, "2023-24")
+
+
+def test_a_shock_that_the_base_year_had_too_excuses_nothing(ill):
+    found = find(ill.periods).shocks
+    mine = found[(found["area"] == AREA) & (found["year"] == "2023-24") & (found["code"] == "illness") & (found["phase"] == "primary")]
+    same = mine.assign(year="2022-23")
+    half = mine.assign(year="2022-23", effect_year_pp=mine["effect_year_pp"] / 2)
+    assert len(added(mine)) == len(mine) and added(pd.concat([mine, same])).empty
+    assert added(pd.concat([mine, half]))["effect_year_pp"].sum() == pytest.approx(mine["effect_year_pp"].sum() / 2)
+
+
+@pytest.mark.parametrize("feast_in_base_year", [False, True])
+def test_a_feast_that_moved_within_term_time_excuses_nothing(feast_in_base_year):
+    plant = [(AREA, "primary", "2023-24", 13, "religious_sessions", 0.05)]
+    if feast_in_base_year:
+        plant.append((AREA, "primary", "2022-23", 35, "religious_sessions", 0.05))
+    cleaned = clean(published(weekly_counts(seed=11, plant=plant)))
+    found = find(cleaned.periods).shocks
+    effect = area_effects(found, cleaned.snapshots, "2022-23", "2023-24")
+    here = effect[(effect["la_ons_code"] == AREA) & (effect["phase"] == "primary") & (effect["code"] == "religious_observance")]
+    expected = 0.0 if feast_in_base_year else 100 * 0.05 / 39
+    assert here["effect_year_pp"].sum() == pytest.approx(expected, abs=0.03)
 
 
 def recorded(**values):
@@ -173,16 +203,16 @@ def recorded(**values):
 
 def test_a_schools_own_record_takes_the_place_of_its_areas_shock(ill):
     found = find(ill.periods)
-    effects = shock_effects(found.shocks, recorded(), places(), "2023-24").set_index("urn")["shock_effect_pp"]
-    alone = shock_effects(found.shocks, empty(), places(), "2023-24").set_index("urn")["shock_effect_pp"]
+    effects = shock_effects(added(found.shocks), recorded(), places(), "2023-24").set_index("urn")["shock_effect_pp"]
+    alone = shock_effects(added(found.shocks), empty(), places(), "2023-24").set_index("urn")["shock_effect_pp"]
     assert effects[100_001] == pytest.approx(0.5) and effects[100_002] == pytest.approx(alone[100_002])
     elsewhen = recorded(start=pd.Timestamp("2024-02-05"), end=pd.Timestamp("2024-02-09"))
-    both = shock_effects(found.shocks, elsewhen, places(), "2023-24").set_index("urn")["shock_effect_pp"]
+    both = shock_effects(added(found.shocks), elsewhen, places(), "2023-24").set_index("urn")["shock_effect_pp"]
     assert both[100_001] == pytest.approx(0.5 + alone[100_001])
 
 
 def test_a_shock_recorded_for_an_authority_reaches_its_schools_of_that_phase(ill):
-    nothing = find(ill.periods).shocks.head(0)
+    nothing = added(find(ill.periods).shocks.head(0))
     noted = recorded(scope="la", urn=pd.NA, la_code="203", phase="primary")
     here = pd.concat([places(), places(1).assign(urn=100_009, phase="secondary")])
     assert shock_effects(nothing, noted, here, "2023-24")["urn"].tolist() == [100_001, 100_002]

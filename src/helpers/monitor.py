@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers.snapshots import LAST_WEEK_FROM
+
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
 TINY = 1e-9
 MIXED_LINKS = {"merged": "merged", "merged_incomplete": "merged", "split": "split", "split_incomplete": "split"}
@@ -58,23 +60,58 @@ def movement(area_rates: pd.DataFrame, schools: pd.DataFrame, before: str, after
     return pd.DataFrame({"urn": schools["urn"].to_numpy(), "movement_pp": np.where(np.isnan(own), whole, own), "movement_area": area})
 
 
-def shock_effects(shocks: pd.DataFrame, recorded: pd.DataFrame, schools: pd.DataFrame, year: str) -> pd.DataFrame:
+def area_effects(shocks: pd.DataFrame, snapshots: pd.DataFrame, base_year: str, year: str) -> pd.DataFrame:
+    """What shocks of an authority added to its rate of `year` beyond what the base year had: la_ons_code, phase, start, end, code, effect_year_pp.
+
+    A target is set from the base year, so what was in both excuses nothing: shocks of the same code in the base year are taken off (never below 0).
+    Feasts move through the calendar and are in every year; religious observance therefore counts for no more than its rate over the whole year
+    rose beside the region's, where both years are complete. `shocks` of `shocks.find`, `snapshots` of `snapshots.clean`.
+    """
+    counted = shocks[(shocks["geography"] == "la") & (shocks["not_counted"] == "") & (shocks["effect_year_pp"] > 0)]
+    keys = ["la_ons_code", "phase", "code"]
+    rows = counted.loc[counted["year"] == year, [*keys, "start", "end", "effect_year_pp"]].reset_index(drop=True)
+    total = rows.groupby(keys)["effect_year_pp"].transform("sum")
+    before = counted[counted["year"] == base_year].groupby(keys)["effect_year_pp"].sum()
+    left = (total - before.reindex(pd.MultiIndex.from_frame(rows[keys])).fillna(0.0).to_numpy()).clip(lower=0.0)
+    rise = _rise_beside_region(snapshots, "religious_sessions", base_year, year)
+    most = pd.Series(rise.reindex(pd.MultiIndex.from_frame(rows[["la_ons_code", "phase"]])).to_numpy(), index=rows.index)
+    left = left.mask(rows["code"].eq("religious_observance") & most.notna(), np.minimum(left, most.clip(lower=0.0)))
+    rows["effect_year_pp"] *= left / total
+    return rows[rows["effect_year_pp"] > TINY].reset_index(drop=True)
+
+
+def _rise_beside_region(snapshots: pd.DataFrame, column: str, base_year: str, year: str) -> pd.Series:
+    """Change of a reason's rate over the whole year (points), authority less region; by la_ons_code and phase, complete years only."""
+    whole = (
+        snapshots[snapshots["school_week"] >= LAST_WEEK_FROM]
+        .sort_values("end")
+        .drop_duplicates(["geography", "area", "phase", "year"], keep="last")
+    )
+    whole = whole.assign(rate=100 * whole[column] / whole["possible_sessions"])
+    wide = whole.pivot(index=["geography", "area", "region_name", "phase"], columns="year", values="rate").reindex(
+        columns=[base_year, year]
+    )
+    change = (wide[year] - wide[base_year]).rename("change").reset_index()
+    la, region = (change[change["geography"] == g] for g in ("la", "region"))
+    both = la.merge(region[["region_name", "phase", "change"]], on=["region_name", "phase"], suffixes=("", "_region"), validate="m:1")
+    return (both["change"] - both["change_region"]).set_axis(pd.MultiIndex.from_frame(both[["area", "phase"]]))
+
+
+def shock_effects(area: pd.DataFrame, recorded: pd.DataFrame, schools: pd.DataFrame, year: str) -> pd.DataFrame:
     """What shocks added to each school's rate of the year: urn, shock_effect_pp, shock_codes (joined by `+`).
 
-    `shocks` of `shocks.find` (authority rows that are counted); `recorded` of `sources.recorded_shocks` (entered by hand, or found in a school's own
+    `area` of `area_effects`; `recorded` of `sources.recorded_shocks` (entered by hand, or found in a school's own
     extract: scope `school` or `la`). `schools`: urn, la_code, la_ons_code, phase. Where a school's own record overlaps an area's shock in time,
     the own record alone counts. Schools without a shock get no row.
     """
-    area = shocks[(shocks["year"] == year) & (shocks["geography"] == "la") & (shocks["not_counted"] == "") & (shocks["effect_year_pp"] > 0)]
-    columns = ["la_ons_code", "phase", "start", "end", "code", "effect_year_pp"]
     mine = schools[["urn", "la_code", "la_ons_code", "phase"]]
-    by_area = mine.merge(area[columns], on=["la_ons_code", "phase"], validate="m:m")
+    by_area = mine.merge(area, on=["la_ons_code", "phase"], validate="m:m")
     noted = recorded[recorded["year"] == year]
     by_hand = noted[noted["scope"] == "la"].drop(columns="urn").merge(mine, on="la_code", validate="m:m", suffixes=("", "_school"))
-    by_hand = by_hand[by_hand["phase"].eq(by_hand["phase_school"]) | by_hand["phase"].eq("")] if len(by_hand) else by_hand
+    by_hand = by_hand[by_hand["phase"].eq(by_hand["phase_school"]) | by_hand["phase"].eq("")]
     own = noted[(noted["scope"] == "school") & noted["urn"].isin(mine["urn"])]
     used = ["urn", "start", "end", "code", "effect_year_pp"]
-    others = pd.concat([by_area[used], by_hand.reindex(columns=used)], ignore_index=True).astype({"urn": "int64"})
+    others = pd.concat([by_area[used], by_hand[used]], ignore_index=True).astype({"urn": "int64"})
     pairs = others.reset_index().merge(own[["urn", "start", "end"]], on="urn", suffixes=("", "_own"), validate="m:m")
     overlap = pairs.loc[(pairs["start"] <= pairs["end_own"]) & (pairs["start_own"] <= pairs["end"]), "index"]
     counted = pd.concat([others.drop(index=overlap.unique()), own[used]], ignore_index=True).astype({"urn": "int64"})

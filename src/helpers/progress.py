@@ -15,10 +15,9 @@ import pandas as pd
 from scipy.optimize import nnls
 from scipy.stats import norm
 
-from helpers.snapshots import first_monday
+from helpers.snapshots import LAST_WEEK_FROM, first_monday
 
 WEEKS = np.arange(2, 48)  # school weeks that publications cover: 1 is the week of September's first Monday
-LAST_WEEK_FROM = 44  # a year is complete when a publication covers this week or a later one
 LONGEST_GAP = 4  # weeks over which a cumulative rate may be interpolated
 OWN_WEIGHT = 2.0  # years of its own that an area needs before its season counts as much as its region's
 SIGMA_PER_RANGE = 2.66  # natural process limits in mean moving ranges

@@ -20,6 +20,7 @@ DAYS_TO_PUBLISH = 12  # a Thursday's publication holds the weeks up to the Frida
 TOO_MANY, TOO_MANY_DAYS = 1.10, 10  # sessions per pupil above other years at the same time: as a ratio and in school days
 BACKFILL = 1.25  # a period may hold so much more than its days when schools join with their history
 DAY = 2  # sessions in a school day
+LAST_WEEK_FROM = 44  # a year is complete when a publication covers this school week or a later one
 CODES = {
     "no_figures": "a count of sessions is missing or suppressed",
     "absence_exceeds_possible": "more sessions are missed than were possible",
