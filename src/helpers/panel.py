@@ -150,7 +150,10 @@ def _figures_of(groups: list[tuple[int, tuple, str]], rows: pd.DataFrame, roll: 
     single = single.merge(rows, left_on="published_urn", right_index=True, how="left", validate="many_to_one")
     single["published_urns"] = single["published_urn"].astype("str")
     single["roll"] = single["published_urn"].map(roll)
-    several = [_mean_of(u, m, kind, rows, roll) for u, m, kind in groups if len(m) > 1 and any(p in rows.index for p in m)]
+    joint = [(u, m, kind) for u, m, kind in groups if len(m) > 1 and any(p in rows.index for p in m)]
+    involved = {p for _, m, _ in joint for p in m}
+    few, few_rolls = rows[rows.index.isin(involved)], roll[roll.index.isin(involved)]
+    several = [_mean_of(u, m, kind, few, few_rolls) for u, m, kind in joint]
     return pd.concat([single, pd.DataFrame(several)], ignore_index=True).reindex(columns=[c for c in PANEL if c != "year"])
 
 
@@ -165,3 +168,15 @@ def _mean_of(urn: int, members: tuple, kind: str, rows: pd.DataFrame, roll: pd.S
     return base | means | {
         "link_kind": kind, "roll": float(weight.sum()), "decimals": here["decimals"].min(), "publication": here["publication"].iloc[0],
     }  # fmt: skip
+
+
+def nearest_other_year(panel: pd.DataFrame, year: str) -> pd.DataFrame:
+    """The figure of the nearest other year (the earlier of two as near) of each school.
+
+    In: a panel. Out: index urn, columns other_year, other_year_pct. Only figures of the same school count (`own`, `same_school`): means of
+    several and figures of a whole that was split are of other children.
+    """
+    known = panel[(panel["year"] != year) & panel["link_kind"].isin(["own", SAME]) & panel["absence_pct"].notna()]
+    far = (known["year"].str[:4].astype(int) - int(year[:4])).abs()
+    known = known.assign(_far=far).sort_values(["_far", "year"], kind="stable").drop_duplicates("urn").set_index("urn")
+    return known[["year", "absence_pct"]].set_axis(["other_year", "other_year_pct"], axis=1)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.links import SAME
-from helpers.panel import build_panel, one_figure_each
+from helpers.panel import one_figure_each
 from helpers.quality_findings import Finding, capped, flag, hard, in_words, whole
 
 READ_ROW = "Read the row in the published file; if it says so, ask the school or the publisher before anything is sent out."
@@ -77,32 +76,22 @@ def disagreement_findings(readings) -> list[Finding]:
     return capped([Finding(**{**f.__dict__, "code": "publications_disagree"}) for f in found])
 
 
-def history_of(readings, year: str) -> pd.DataFrame:
-    """The nearest other year's figure of each school of a year: index urn, columns before_year, before_pct. Only figures of the same school."""
-    panel = build_panel(readings, readings.links, year)
-    panel = panel[(panel["year"] != year) & panel["link_kind"].isin(["own", SAME]) & panel["absence_pct"].notna()]
-    far = (panel["year"].str[:4].astype(int) - int(year[:4])).abs()
-    panel = panel.assign(_far=far).sort_values(["_far", "year"], kind="stable").drop_duplicates("urn").set_index("urn")
-    return panel[["year", "absence_pct"]].set_axis(["before_year", "before_pct"], axis=1)
-
-
 def plausibility_findings(readings, register: pd.DataFrame, year: str, judged_later: tuple[str, ...] = ()) -> list[Finding]:
     """Rates that no school of the phase and size has had (hard), and rates that jump beyond what its size and history make plausible (flag).
 
     `judged_later`: later years that have a gate of their own: a jump between this year and one of those is flagged there, once.
     """
     rows = one_figure_each(readings.absence[readings.absence["year"] == year]).set_index("urn")[["file", "row"]]
-    columns = ["urn", "school_name", "phase", "roll", "la_code", "region_name", "absence_pct", "in_census"]
-    schools = register.loc[register["absence_pct"].notna(), columns].set_index("urn")
-    schools = schools.join(rows, validate="one_to_one").join(history_of(readings, year), validate="one_to_one")
-    schools["change"] = np.log((schools["absence_pct"] + 0.1) / (schools["before_pct"] + 0.1))
-    schools["usual"] = schools.groupby(["phase", "before_year"])["change"].transform("median")
+    columns = ["urn", "school_name", "phase", "roll", "la_code", "region_name", "absence_pct", "other_year", "other_year_pct"]
+    schools = register.loc[register["absence_pct"].notna(), columns].set_index("urn").join(rows, validate="one_to_one")
+    schools["change"] = np.log((schools["absence_pct"] + 0.1) / (schools["other_year_pct"] + 0.1))
+    schools["usual"] = schools.groupby(["phase", "other_year"])["change"].transform("median")
     schools["moved"] = schools["change"] - schools["usual"]
     wild = schools[schools["moved"].abs() > np.log(MOST_FACTOR)]
     too_high = schools[schools["absence_pct"] > _highest(schools)]
     found = [_implausible(urn, r, year) for urn, r in pd.concat([wild, too_high[~too_high.index.isin(wild.index)]]).iterrows()]
     rest = schools[~schools.index.isin(wild.index) & ~schools.index.isin(too_high.index)]
-    return capped(found) + _jumps(rest[~rest["before_year"].isin(judged_later)], year) + _levels(rest, year)
+    return capped(found) + _jumps(rest[~rest["other_year"].isin(judged_later)], year) + _levels(rest, year)
 
 
 def _highest(schools: pd.DataFrame) -> pd.Series:
@@ -125,9 +114,9 @@ def _named(urn: int, r: pd.Series) -> str:
 
 def _implausible(urn: int, r: pd.Series, year: str) -> Finding:
     words = f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {in_words(year)}"
-    if pd.notna(r["before_pct"]):
+    if pd.notna(r["other_year_pct"]):
         factor = np.exp(abs(r["change"]))
-        words += f" and {r['before_pct']:.1f} % in {in_words(r['before_year'])}: one is {factor:.1f} times the other: no school was seen to do so"
+        words += f" and {r['other_year_pct']:.1f} % in {in_words(r['other_year'])}: one is {factor:.1f} times the other: no school was seen to do so"
     else:
         words += " is far above any school of its phase and size"
     return hard("implausible_rate", words, **_place(urn, r, year))
@@ -156,15 +145,15 @@ def _spread(values: pd.Series, keys: list) -> tuple[pd.Series, pd.Series]:
 def _jumps(schools: pd.DataFrame, year: str) -> list[Finding]:
     """Flags for changes far outside those of schools of the same phase, size and pair of years, judged by the spread of their own class."""
     known = schools[schools["change"].notna() & (schools["roll"] > 0)]
-    keys = [known["phase"], known["before_year"], _bins(known, ["phase", "before_year"])]
+    keys = [known["phase"], known["other_year"], _bins(known, ["phase", "other_year"])]
     middle, sd = _spread(known["moved"], keys)
     phase_middle, phase_sd = _spread(known["moved"], [known["phase"]])  # for pairs of years that few schools have
     middle, sd = middle.where(sd.notna(), phase_middle), sd.fillna(phase_sd)
     z = (known["moved"] - middle) / sd
     out = []
     for urn, r in known[z.abs() > FLAG_Z].iterrows():
-        figures = sorted([(r["before_year"], r["before_pct"]), (year, r["absence_pct"])])
-        sign = 1 if r["before_year"] < year else -1
+        figures = sorted([(r["other_year"], r["other_year_pct"]), (year, r["absence_pct"])])
+        sign = 1 if r["other_year"] < year else -1
         usual = sorted(np.exp(sign * (r["usual"] + middle[urn] + side * 0.6745 * sd[urn])) for side in (-1, 1))
         words = (
             f"{_named(urn, r)}: absence {figures[0][1]:.1f} % in {in_words(figures[0][0])} and {figures[1][1]:.1f} % in {in_words(figures[1][0])}, "

@@ -13,7 +13,7 @@ import pandas as pd
 from helpers import blocks
 from helpers.faults import DataRefused, Fault
 from helpers.links import SAME, nearest, neighbours, predecessors
-from helpers.panel import build_panel, one_figure_each, register_urns, year_start
+from helpers.panel import build_panel, nearest_other_year, one_figure_each, register_urns, year_start
 from helpers.params import PRE_PANDEMIC
 
 FROM_DETAIL = [
@@ -60,13 +60,14 @@ def build_register(readings, release: str) -> pd.DataFrame:
     out["block"] = blocks.blocks(detail).reindex(urns)
     out["selective"] = blocks.selective(detail).reindex(urns)
     out["grammar_area_pct"] = out["la_code"].map(blocks.grammar_area(detail).groupby(detail["la_code"]).first())
-    out["became_urn"] = _became(readings.links, urns, out["in_census"])
+    before = predecessors(readings.links)
+    out["became_urn"] = _became(before, urns, out["in_census"])
     _fill_uncounted(out, readings, absence)
     _fill_area(out, readings, release)
     out["block"] = out["block"].fillna(out["phase"])
     _place(out, readings)
-    _before_the_pandemic(out, readings, release)
-    out["status"], out["status_note"] = _status(out, readings.links, release)
+    _history(out, readings, release)
+    out["status"], out["status_note"] = _status(out, before, release)
     return out.drop(columns=["girls_roll", "school_type_census"]).reset_index()
 
 
@@ -75,9 +76,8 @@ def _of_year(frame: pd.DataFrame, year: str) -> pd.DataFrame:
     return frame[frame["year"] == year].drop_duplicates("urn").set_index("urn")
 
 
-def _became(links: pd.DataFrame, urns: pd.Index, in_census: pd.Series) -> pd.Series:
+def _became(before: pd.DataFrame, urns: pd.Index, in_census: pd.Series) -> pd.Series:
     """For a school of the census: the URN outside it under which it went on during the year (one to one); for that URN: the school it was."""
-    before = predecessors(links)
     counted = set(urns[in_census])
     pairs = before[(before["kind"] == SAME) & before["urn"].isin(set(urns) - counted) & before["predecessor_urn"].isin(counted)]
     there = dict(zip(pairs["predecessor_urn"], pairs["urn"], strict=True)) | dict(zip(pairs["urn"], pairs["predecessor_urn"], strict=True))
@@ -183,18 +183,21 @@ def _place(out: pd.DataFrame, readings) -> None:
             out.loc[inside.index, rank] = inside["lsoa11_code"].map(by_lsoa[rank])
 
 
-def _before_the_pandemic(out: pd.DataFrame, readings, release: str) -> None:
-    """`pre_pandemic_absence_pct`, `pre_pandemic_urn` (missing when several schools stand behind it) and `pre_pandemic_kind`. In place."""
+def _history(out: pd.DataFrame, readings, release: str) -> None:
+    """`pre_pandemic_absence_pct`, `pre_pandemic_urn` (missing when several schools stand behind it), `pre_pandemic_kind`, and the nearest other
+    year's figure of the same school (`other_year`, `other_year_pct`). In place."""
     history = build_panel(readings, readings.links, release)
     then = history[history["year"] == PRE_PANDEMIC].set_index("urn")
     out["pre_pandemic_absence_pct"] = then["absence_pct"].reindex(out.index)
     out["pre_pandemic_urn"] = then["published_urn"].reindex(out.index).astype("Int64")
     out["pre_pandemic_kind"] = then["link_kind"].reindex(out.index)
+    other = nearest_other_year(history, release)
+    out[["other_year", "other_year_pct"]] = other.reindex(out.index)
 
 
-def _status(out: pd.DataFrame, links: pd.DataFrame, release: str) -> tuple[pd.Series, pd.Series]:
+def _status(out: pd.DataFrame, before: pd.DataFrame, release: str) -> tuple[pd.Series, pd.Series]:
     """The first reason that applies, in the order of docs/house.md, and the reason in words; `assessed` where none does."""
-    has_past = set(predecessors(links)["urn"]) if len(links) else set()
+    has_past = set(before["urn"])
     shown_year = release.replace("-", "/")
     opened_late = (out["open_date"] > year_start(release)) & ~out.index.isin(has_past)
     covered = [c for c in ESSENTIAL if out.loc[out["in_census"], c].notna().any()]
