@@ -135,9 +135,16 @@ class Table:
 
     def la_codes(self, column: str) -> pd.Series:
         """Local authority numbers as three-digit text; '202.0' is accepted; missing where blank or 000 (the register's way
-        to say that no authority is responsible)."""
+        to say that no authority is responsible). A number that is not whole is a hard fault, and missing here."""
         values = self.numbers(column, 0, 999)
-        return three_digits(np.where(values == 0, np.nan, values))
+        whole = values == np.floor(values)
+        part = np.flatnonzero(np.isfinite(values) & ~whole)
+        if len(part):
+            todo = "Check that no column has shifted, then correct the cell."
+            name = self.published[normal(column)]
+            self._fault_at(part, "bad_la_code", "a local authority number has no fraction", name, self.cells(column), todo)
+        usable = whole & (values >= 1) & (values <= 999)
+        return three_digits(np.where(usable, values, np.nan))
 
     def dates(self, column: str, format: str) -> pd.Series:
         """Dates; NaT where blank; a date of another form is a hard fault."""
