@@ -33,6 +33,23 @@ def unexplained(shocks: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(["geography", "code", "in_calendar"]).size().unstack("in_calendar", fill_value=0).reset_index()
 
 
+def by_chance(found, cleaned, calendar: pd.DataFrame) -> pd.DataFrame:
+    """The same table with every expected event moved by some weeks: how many would be called hits with nothing there. Moved dates that fall on
+    another event of the same measure are left out."""
+    expected = calendar[calendar["expected"] == "signal"]
+    rows = []
+    for weeks in (-12, -9, -6, 6, 9, 12):
+        moved = expected.assign(start=expected["start"] + pd.Timedelta(weeks=weeks), end=expected["end"] + pd.Timedelta(weeks=weeks))
+        near = [
+            ((calendar["measure"] == e.measure) & ((calendar["start"] - e.start).abs() < pd.Timedelta(days=21))).any()
+            for e in moved.itertuples()
+        ]
+        table = check_calendar(found, cleaned, moved[[not n for n in near]])
+        tested = table[table["verdict"].isin(["hit", "miss"])]
+        rows.append((weeks, len(tested), int((tested["verdict"] == "hit").sum())))
+    return pd.DataFrame(rows, columns=["moved_by_weeks", "tested", "hits"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of official files")
@@ -50,6 +67,7 @@ def main() -> None:
     short = table.assign(start=table["start"].dt.strftime("%Y-%m-%d"), found_in=table["found_in"].str.slice(0, 90))
     show("Known events", short[["name", "chosen", "start", "measure", "verdict", "alarms_there", "alarms_elsewhere", "found_in", "note"]])
     show("Verdicts", table.groupby(["chosen", "verdict"]).size().rename("events").reset_index())
+    show("Hits by chance: the same events moved to other weeks", by_chance(found, cleaned, calendar))
     show("Shocks inside and outside the calendar's dates (mainstream)", unexplained(found.shocks, calendar))
     wide = found.shocks[found.shocks["geography"].isin(["england", "region"]) & found.shocks["phase"].isin(["primary", "secondary"])]
     columns = ["area", "phase", "start", "end", "code", "excess_pp", "effect_year_pp", "peak_z"]

@@ -115,6 +115,7 @@ def shock_effects(area: pd.DataFrame, recorded: pd.DataFrame, schools: pd.DataFr
     pairs = others.reset_index().merge(own[["urn", "start", "end"]], on="urn", suffixes=("", "_own"), validate="m:m")
     overlap = pairs.loc[(pairs["start"] <= pairs["end_own"]) & (pairs["start_own"] <= pairs["end"]), "index"]
     counted = pd.concat([others.drop(index=overlap.unique()), own[used]], ignore_index=True).astype({"urn": "int64"})
+    counted = counted[counted["effect_year_pp"] > 0]
     return counted.groupby("urn", as_index=False).agg(
         shock_effect_pp=("effect_year_pp", "sum"), shock_codes=("code", lambda c: "+".join(sorted(set(c))))
     )

@@ -51,12 +51,6 @@ QUIET_Z = 1.5
 ONE_YEAR = 0.5  # what a score counts that rests on one other year
 NEIGHBOURS = 3
 NEARLY_ALL = 0.97  # of the authorities, in a window whose term dates can be compared
-EXTRACT = {
-    "illness_sessions": "illness", "religious_sessions": "religious_observance", "holiday_sessions": "holidays",
-    "excluded_sessions": "exclusions",
-}  # fmt: skip
-LEAST_WEEKS, YEAR_WEEKS = 8, 38
-LEAST_OWN_MAD, LEAST_OWN_PP = 0.3, 2.0  # a school's own weeks, points
 LONGEST_WINDOW = 20  # weekdays
 MOST_DAYS_LOST = 2.5  # more in one window is another half-term, not a closure
 
@@ -337,63 +331,3 @@ def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
     out["not_counted"] = out["not_counted"].mask(out["excess_pp"] > BELIEVABLE_PP, "not_believable").astype("str")
     out["shock_id"] = out["year"] + "-" + out["area"] + "-" + out["phase"] + "-" + out["code"] + "-" + out["start"].dt.strftime("%m%d")
     return out[SHOCKS].sort_values(["start", "geography", "area", "phase", "code"], ignore_index=True)
-
-
-def area_weeks(periods: pd.DataFrame, geography: str, area: str, phase: str) -> pd.DataFrame:
-    """Rates of an area by single week: year, week_commencing and the rate columns. A longer window gives its rate to each of its weeks."""
-    rows = finest(periods[(periods["geography"] == geography) & (periods["area"] == area) & (periods["phase"] == phase)])
-    rows = rows.assign(monday=[pd.date_range(a, b, freq="W-MON") for a, b in zip(rows["start"], rows["end"], strict=True)])
-    out = rows.explode("monday").dropna(subset="monday").rename(columns={"monday": "week_commencing"})
-    out["week_commencing"] = out["week_commencing"].astype("datetime64[s]")
-    columns = ["year", "week_commencing", "absence_pct", *(c for c in PARTS if c in out)]
-    return out.drop_duplicates(["year", "week_commencing"], keep="first")[columns].reset_index(drop=True)
-
-
-def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
-    """Shocks in a school's own weeks, with the columns of a recorded shock (scope `school`).
-
-    `weeks` of `sources.own_extract.whole_school`, one school; `area` of `area_weeks` (may be empty). A reason stands out when the school's rate less
-    the area's is 3.5 MADs and 2 points above the year's median of that difference: what the whole area had is in its movement already. A closure
-    (code Y) is a week in which that share of sessions was lost; it moves no rate (effect 0). Fewer than eight weeks in a year: nothing is said.
-    """
-    found = []
-    for (urn, year), mine in weeks.groupby(["urn", "year"]):
-        if len(mine) < LEAST_WEEKS:
-            continue
-        mine = mine.sort_values("week_commencing")
-        beside = mine[["week_commencing"]].merge(area, on="week_commencing", how="left", validate="1:1").set_axis(mine.index)
-        closed = 100 * mine["closed_sessions"] / (mine["possible_sessions"] + mine["closed_sessions"])
-        for column, code in {**EXTRACT, "closed": "closure"}.items():
-            rate = closed if code == "closure" else 100 * mine[column] / mine["possible_sessions"]
-            net = rate if code == "closure" else rate - beside[column.replace("_sessions", "_pct")].fillna(0.0)
-            excess = net - net.median()
-            out = excess[(excess > LEAST_Z * max(_mad(net), LEAST_OWN_MAD)) & (excess >= LEAST_OWN_PP)].index
-            for i in out:
-                effect = (
-                    0.0
-                    if code == "closure"
-                    else excess[i] * mine.at[i, "possible_sessions"] / (mine["possible_sessions"].mean() * YEAR_WEEKS)
-                )
-                week = mine.at[i, "week_commencing"]
-                words = f"own extract: {rate[i]:.1f} % of sessions, {excess[i]:.1f} points more than usual beside the area"
-                found.append((urn, year, week, week + pd.Timedelta(days=4), code, effect, words))
-    columns = ["urn", "year", "start", "end", "code", "effect_year_pp", "evidence"]
-    return pd.DataFrame(found, columns=columns).assign(scope="school", phase="", entered_by="own extract")
-
-
-def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
-    """Weeks at which a school's roll steps by more than `change_pct`: urn, week_commencing, roll_before, roll_after, change_pct.
-
-    Medians of the three weeks before and the three from then on, so that one wrong week is no jump; of touching weeks that of the step counts.
-    """
-    found = []
-    for urn, mine in weeks.dropna(subset="pupils").sort_values("week_commencing").groupby("urn"):
-        before = mine["pupils"].rolling(3).median().shift()
-        after = mine["pupils"][::-1].rolling(3).median()[::-1]
-        step = 100 * (after / before - 1)
-        big = step[step.abs() > change_pct]
-        runs = mine.index.get_indexer(big.index) - np.arange(len(big))
-        for _, week in mine["pupils"].diff().abs()[big.index].groupby(runs):
-            i = week.idxmax()
-            found.append((urn, mine.at[i, "week_commencing"], before[i], after[i], step[i]))
-    return pd.DataFrame(found, columns=["urn", "week_commencing", "roll_before", "roll_after", "change_pct"])

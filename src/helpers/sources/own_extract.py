@@ -253,3 +253,9 @@ def whole_school(weeks: pd.DataFrame) -> pd.DataFrame:
     sums = out.groupby(["urn", "year"])[["overall_absence_sessions", "possible_sessions"]].cumsum()
     out["cum_absence_pct"] = 100 * sums["overall_absence_sessions"] / sums["possible_sessions"].where(sums["possible_sessions"] > 0)
     return out.assign(year_group=ALL)[[*WEEKS, "cum_absence_pct"]]
+
+
+def no_weeks() -> pd.DataFrame:
+    """No weeks, with the columns and types of `whole_school`."""
+    kinds = dict.fromkeys([*WEEKS, "cum_absence_pct"], "float64") | {"urn": "int64", "week_commencing": "datetime64[s]"}
+    return pd.DataFrame({c: pd.Series(dtype=k) for c, k in (kinds | {"year": "str", "year_group": "str"}).items()})
