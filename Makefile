@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test real explore bench bench-method check sample notebooks params lock clean help
+.PHONY: run test real explore bench check sample notebooks params lock clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
@@ -36,10 +36,11 @@ check: $(READY)  ## recognise, validate and reconcile files without a run: make 
 explore: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-bench: bench-method  ## all benchmarks
-
-bench-method: $(READY)  ## back-tests of the method against its bars: make bench-method DATA=../shared/open-data
-	$(BIN)/python benchmarks/bars.py --data "$(or $(DATA),data/sample)" --out outputs/bench
+bench: $(READY)  ## benchmarks on real data: make bench DATA=../shared/open-data
+	@test -n "$(DATA)" || { echo "Say where the official files are: make bench DATA=../shared/open-data"; exit 2; }
+	$(BIN)/python benchmarks/sample_bands.py "$(DATA)"
+	$(BIN)/python benchmarks/shocks_found.py --data "$(DATA)"
+	$(BIN)/python benchmarks/hub_plan.py --data "$(DATA)" --out outputs/bench
 
 sample: $(READY)  ## regenerate the embedded sample from its seeded script
 	$(BIN)/python data/make_sample.py
