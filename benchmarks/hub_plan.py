@@ -13,9 +13,11 @@ import time
 
 import pandas as pd
 
-from helpers import expectation, forecast, hub_places, monitor, national, params, siting, support
+from helpers import expectation, forecast, national, params
+from helpers.monitor import judgement
 from helpers.paths import resolve
 from helpers.sources import read_folder
+from helpers.support import hub_places, routing, siting
 
 PAIRS = (("2016-17", "2017-18"), ("2017-18", "2018-19"))
 
@@ -32,9 +34,9 @@ def rehearsal(register, panel, fitted: dict, peers, area_rates, run) -> pd.DataF
         base = forecast.baseline_of(seen_then, fitted)
         both = peers[peers["urn"].isin(base["urn"]) & peers["peer_urn"].isin(base["urn"])]
         asked = expectation.set_expectations(base, both, register, area_rates, run, year=before).expectations
-        movement = monitor.movement(area_rates, pair, before, after)
+        movement = judgement.movement(area_rates, pair, before, after)
         outcomes = pair[["urn"]].assign(absence_pct=pair["y_next"], year=after)
-        each = monitor.verdicts(base, asked, outcomes, movement, nothing)
+        each = judgement.verdicts(base, asked, outcomes, movement, nothing)
         start = each.merge(base[["urn", "sd_pp"]], on="urn", validate="1:1").set_index("urn") if start is None else start
         total = each["movement_pp"] + moved
         each["fixed_z"] = (each["absence_pct"] - total - each["urn"].map(start["target_absence_pct"])) / each["urn"].map(start["sd_pp"])
@@ -62,7 +64,7 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
     with pd.option_context("display.width", 220, "display.max_columns", 40, "display.max_colwidth", 80, "display.precision", 1):
         for limit in siting.LIMITS_KM:
             start = time.perf_counter()
-            plan = siting.hub_plan(register, baseline, asks, hubs, support.Rules(travel_limit_km=limit, seed=run.seed))
+            plan = siting.hub_plan(register, baseline, asks, hubs, routing.Rules(travel_limit_km=limit, seed=run.seed))
             solver = plan.solver
             on_map = f"{len(plan.leads)} hubs on the map, {len(plan.leads_left_out)} not"
             taken = time.perf_counter() - start
@@ -73,13 +75,13 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
                 f"   {solver.status} in {solver.seconds:.1f} s on {solver.kernel} candidates, {100 * solver.gap:.3f} % below the bound over all"
             )
             print(plan.comparison.set_index("plan").T.to_string())
-            if limit == support.Rules().travel_limit_km:
+            if limit == routing.Rules().travel_limit_km:
                 print(plan.funnel.to_string(index=False))
                 print(plan.by_region.pivot(index=["region_name", "phase"], columns="plan").to_string())
         verdicts = rehearsal(register, panel, fitted, peers, area_rates, run)
-        routed = support.route(verdicts, register)
+        routed = routing.route(verdicts, register)
         print(f"\n== Rehearsal of routing (placebo), {verdicts['urn'].nunique():,} secondaries with a verdict")
-        print(support.count_by_threshold(verdicts).to_string(index=False))
+        print(routing.count_by_threshold(verdicts).to_string(index=False))
         print(routed.counts.to_string(index=False))
         start = time.perf_counter()
         places = hub_places.offer_places(routed.referrals, plan.leads)
@@ -93,7 +95,7 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
         schools = siting.demand(register, baseline, asks)
         load = schools.nlargest(round(siting.LOAD_SHARE * len(schools)), "need_pupils")
         start = time.perf_counter()
-        full = hub_places.place(load, plan.leads, support.Rules().light_places, "planning load")
+        full = hub_places.place(load, plan.leads, routing.Rules().light_places, "planning load")
         contests, taken = full.contests["contest"].nunique(), time.perf_counter() - start
         print(f"\n== As many schools as the hubs are meant to reach, {len(load):,}, at the {len(plan.leads)} on the map ({taken:.1f} s)")
         print(full.offers["outcome"].value_counts().to_string())

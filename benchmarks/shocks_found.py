@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers.known_events import check_calendar, read_calendar
-from helpers.shocks import find
-from helpers.snapshots import clean
+from helpers.monitor.known_events import check_calendar, read_calendar
+from helpers.monitor.shocks import find
+from helpers.monitor.snapshots import clean
 from helpers.sources import read_folder
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from helpers.faults import DataRefused, Fault
 from helpers.params import PRE_PANDEMIC
-from helpers.quality import Quality, run_gate
+from helpers.quality.gate import Quality, run_gate
 from helpers.register import build_register
 from helpers.sources import Readings, read_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.snapshots import COUNTS, first_monday
+from helpers.monitor.snapshots import COUNTS, first_monday
 
 REGIONS = ("London", "North East")
 LAS = 8

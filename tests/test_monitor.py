@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_attendance import LEVEL, published, weekly_counts
 
-from helpers import monitor, progress
-from helpers.monitor import VERDICTS, Rules, area_effects, changed_circumstances, rebase, shock_effects, verdicts
-from helpers.shocks import find
-from helpers.snapshots import clean
+from helpers.monitor import judgement, progress
+from helpers.monitor.judgement import VERDICTS, Rules, area_effects, changed_circumstances, rebase, shock_effects, verdicts
+from helpers.monitor.shocks import find
+from helpers.monitor.snapshots import clean
 from helpers.sources.recorded_shocks import empty
 
 AREA = "E00000003"
@@ -119,7 +119,7 @@ def test_a_second_year_is_measured_from_the_first_years_outcome_and_from_the_fir
     outcomes = pd.concat([outcome([9.5, 9.5, 7.5]), outcome([9.9, 8.6], "2024-25")], ignore_index=True)
     years = ["2023-24", "2024-25", "2025-26"]
     moves, none = {y: moved(3, 0.1) for y in years}, dict.fromkeys(years, NO_SHOCKS)
-    out = monitor.follow(base, asks, outcomes, years, moves, none)
+    out = judgement.follow(base, asks, outcomes, years, moves, none)
     assert out["year"].unique().tolist() == years[:2], "a later year without outcomes is left out"
     one = out[out["urn"] == 100_001].set_index("year")
     again, target = rebase(base, asks, outcome([9.5, 9.5, 7.5]), moved(3, 0.1))
@@ -133,7 +133,7 @@ def test_a_second_year_is_measured_from_the_first_years_outcome_and_from_the_fir
 
 
 def test_with_no_outcome_at_all_every_school_is_too_early():
-    out = monitor.follow(*schools(3), outcome([]), ["2023-24"], {"2023-24": moved(3)}, {"2023-24": NO_SHOCKS})
+    out = judgement.follow(*schools(3), outcome([]), ["2023-24"], {"2023-24": moved(3)}, {"2023-24": NO_SHOCKS})
     assert out["verdict"].eq("too_early").all() and len(out) == 3 and out["year"].eq("2023-24").all()
 
 
@@ -226,7 +226,7 @@ def test_the_movement_is_that_of_region_and_phase_and_england_where_it_has_none(
         columns=["year", "geography", "area_name", "phase", "rate_pct"],
     ).assign(measure="absence")  # fmt: skip
     here = pd.DataFrame({"urn": [1, 2, 3], "region_name": ["London", "South West", "London"], "phase": ["primary", "primary", "secondary"]})
-    out = monitor.movement(rates, here, "2022-23", "2023-24")
+    out = judgement.movement(rates, here, "2022-23", "2023-24")
     assert out["movement_pp"].round(6).tolist()[:2] == [-0.8, -0.3] and np.isnan(out["movement_pp"].iloc[2])
     assert out["movement_area"].tolist() == ["London", "England", "England"]
 

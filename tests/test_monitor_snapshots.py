@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_attendance import ENDS, LAS, REGIONS, YEARS, published, weekly_counts
 
-from helpers import snapshots
-from helpers.snapshots import COUNTS, clean, covered_to, difference
+from helpers.monitor import snapshots
+from helpers.monitor.snapshots import COUNTS, clean, covered_to, difference
 from helpers.sources import read_folder
 
 AREAS = 1 + len(REGIONS) + LAS * len(REGIONS)

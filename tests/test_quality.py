@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from helpers.faults import DataRefused
 from helpers.params import REGIONS
-from helpers.quality import Quality
-from helpers.quality_rates import RECONCILIATION, TOLERANCES
-from helpers.quality_schools import HIGHEST, MOST_FACTOR, SMALL_ROLL, outside_definition
+from helpers.quality.gate import Quality
+from helpers.quality.reconciliation import RECONCILIATION, TOLERANCES
+from helpers.quality.schools import HIGHEST, MOST_FACTOR, SMALL_ROLL, outside_definition
 from helpers.register import STATUSES, register_urns
 
 country = gate_data.country
@@ -74,7 +74,7 @@ def test_statuses_add_up_to_the_census_and_the_published_schools(country):
 
 
 def test_a_school_without_a_status_is_a_hard_fault(country):
-    from helpers.quality import run_gate
+    from helpers.quality.gate import run_gate
 
     register = country.register.copy()
     urn = register.loc[5, "urn"]

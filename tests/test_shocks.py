@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_attendance import LAS, REGIONS, YEARS, published, weekly_counts
 
-from helpers import shocks
-from helpers.known_events import check_calendar, read_calendar
-from helpers.shocks import MEASURES, NAMES, days_lost, find, finest, neighbours_median, season_residuals
-from helpers.snapshots import clean
+from helpers.monitor import shocks
+from helpers.monitor.known_events import check_calendar, read_calendar
+from helpers.monitor.shocks import MEASURES, NAMES, days_lost, find, finest, neighbours_median, season_residuals
+from helpers.monitor.snapshots import clean
 
 AREA, OTHER = "E00000003", "E01000002"
 PLANTED = {

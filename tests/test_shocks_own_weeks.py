@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from invented_attendance import YEARS, published, weekly_counts
 
-from helpers import own_weeks
-from helpers.own_weeks import area_weeks, in_extract, roll_jumps
-from helpers.snapshots import clean
+from helpers.monitor import own_weeks
+from helpers.monitor.own_weeks import area_weeks, in_extract, roll_jumps
+from helpers.monitor.snapshots import clean
 
 AREA = "E00000003"
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import monitor, support
-from helpers.support import DECISION_COLUMNS, VERDICTS, Rules, route
+from helpers.monitor import judgement
+from helpers.support import routing
+from helpers.support.routing import DECISION_COLUMNS, VERDICTS, Rules, route
 
 YEARS = ("2017-18", "2018-19")
 MISSED = "missed_by_more_than_noise"
@@ -78,8 +79,8 @@ def test_a_school_that_reached_the_minimum_in_its_report_is_not_listed_whatever_
 
 
 def test_the_verdicts_of_the_monitor_are_the_verdicts_that_are_routed():
-    assert monitor.VERDICTS == VERDICTS
-    assert {"urn", "year", "z", "verdict", "shortfall_pp", *support.FLAGS} <= set(monitor.COLUMNS)
+    assert judgement.VERDICTS == VERDICTS
+    assert {"urn", "year", "z", "verdict", "shortfall_pp", *routing.FLAGS} <= set(judgement.COLUMNS)
 
 
 def test_years_that_do_not_follow_each_other_are_not_two_years_running():
@@ -141,7 +142,7 @@ def test_thresholds_out_of_order_are_refused():
 def test_the_count_at_a_threshold_is_the_length_of_the_list():
     rng = np.random.default_rng(1)
     rows = [row for urn in range(100_000, 100_300) for row in both_years(urn, *rng.normal(0.5, 1, 2))]
-    register, counts = schools(["assessed"] * 300), support.count_by_threshold(pd.DataFrame(rows)).set_index("z")
+    register, counts = schools(["assessed"] * 300), routing.count_by_threshold(pd.DataFrame(rows)).set_index("z")
     assert counts["schools"].is_monotonic_decreasing
     assert counts.loc[0.5, "schools"] == len(route(pd.DataFrame(rows), register).referrals)
     assert counts.loc[0.0, "expected_if_improved"] == pytest.approx(75)
@@ -172,5 +173,5 @@ def test_every_school_has_one_answer_and_nobody_is_listed_without_verdicts(drawn
         by_year = {v[0]: v for v in verdicts}
         assert status == "assessed" and by_year[last][2] in VERDICTS[1:3] and not by_year[last][4]
         if row.tier != "talk_to_us":
-            before = by_year[support.year_before(last)]
+            before = by_year[routing.year_before(last)]
             assert before[2] in VERDICTS[1:3] and before[1] > 0.5 and by_year[last][1] > 0.5

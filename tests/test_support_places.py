@@ -13,8 +13,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from helpers.hub_places import draw, fits, hub_leads, offer_places, place, reach
-from helpers.support import Rules
+from helpers.support.hub_places import draw, fits, hub_leads, offer_places, place, reach
+from helpers.support.routing import Rules
 
 RULES = Rules(travel_limit_km=40, other_region_km=20, own_trust_km=20, seed=7)
 

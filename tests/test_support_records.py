@@ -7,8 +7,8 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from helpers import agreed, support
 from helpers.faults import DataRefused
+from helpers.support import agreed, routing
 from tests.test_support import both_years, schools
 
 TODAY = date(2026, 3, 1)
@@ -105,7 +105,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.fixture
 def listed():
     rows = both_years(100_000, 1.6, 2.0) + both_years(100_001, 0.8, 0.9)
-    return support.route(pd.DataFrame(rows), schools(["assessed"] * 2)).referrals
+    return routing.route(pd.DataFrame(rows), schools(["assessed"] * 2)).referrals
 
 
 def test_records_stand_beside_the_referral_and_take_nobody_off_it(read, listed):
@@ -113,7 +113,7 @@ def test_records_stand_beside_the_referral_and_take_nobody_off_it(read, listed):
         HEADER
         + "100000,ambition,94,2026-01-31,first,J\n100000,ambition,95,2026-02-10,second,J\n100001,challenge,95,2026-02-01,roll was wrong,Head\n"
     )
-    out = support.with_records(listed, records).set_index("urn")
+    out = routing.with_records(listed, records).set_index("urn")
     assert len(out) == len(listed) and out.loc[100_000, "agreed_attendance_pct"] == 95
     assert out.loc[100_001, "challenges"] == "2026-02-01: roll was wrong (Head)" and out.loc[100_000, "challenges"] == ""
 
@@ -122,7 +122,7 @@ def test_decisions_are_read_back_and_only_for_schools_on_the_list(tmp_path, list
     path = tmp_path / "decisions.csv"
     path.write_text("urn,decision,decided_by,date,reason\n100000,offer,Panel,2026-02-01,agreed\n100001,,,,\n", encoding="utf-8")
     decisions = agreed.read_decisions(path, listed, TODAY)
-    out = support.with_records(listed, agreed.no_records(), decisions).set_index("urn")
+    out = routing.with_records(listed, agreed.no_records(), decisions).set_index("urn")
     assert out.loc[100_000, ["decision", "decided_by", "date", "reason"]].tolist() == ["offer", "Panel", "2026-02-01", "agreed"]
     assert out.loc[100_001, "decision"] == ""
     path.write_text("urn,decision,decided_by,date,reason\n100009,perhaps,Panel,2026-02-01,agreed\n", encoding="utf-8")
@@ -132,9 +132,9 @@ def test_decisions_are_read_back_and_only_for_schools_on_the_list(tmp_path, list
 
 
 def test_the_referral_sheet_itself_can_be_filled_in_and_read_back(tmp_path, listed):
-    sheet = support.with_records(listed, agreed.no_records())
-    assert list(sheet.columns[-4:]) == list(support.DECISION_COLUMNS)
-    sheet.loc[sheet["urn"] == 100_001, list(support.DECISION_COLUMNS)] = ["wait", "Panel", "2026-02-01", "new head"]
+    sheet = routing.with_records(listed, agreed.no_records())
+    assert list(sheet.columns[-4:]) == list(routing.DECISION_COLUMNS)
+    sheet.loc[sheet["urn"] == 100_001, list(routing.DECISION_COLUMNS)] = ["wait", "Panel", "2026-02-01", "new head"]
     sheet.to_csv(tmp_path / "decisions.csv", index=False)
     back = agreed.read_decisions(tmp_path / "decisions.csv", listed, TODAY)
     assert back[["urn", "decision", "reason"]].values.tolist() == [[100_001, "wait", "new head"]]

@@ -11,12 +11,13 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import national, siting
+from helpers import national
 from helpers.params import make
-from helpers.siting import BEST, BY_PLACES, NOW, best_cover, candidates, counting_places, covers, greedy, hub_plan
 from helpers.sources import read_folder
 from helpers.store import read_frame, read_json, write_frame, write_json
-from helpers.support import Rules
+from helpers.support import siting
+from helpers.support.routing import Rules
+from helpers.support.siting import BEST, BY_PLACES, NOW, best_cover, candidates, counting_places, covers, greedy, hub_plan
 from tests import invented_schools
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from helpers import catalogue, quality, register
+from helpers import catalogue, register
 from helpers.faults import DataRefused, Fault
 from helpers.params import PRE_PANDEMIC
+from helpers.quality.gate import run_gate
 from helpers.sources import Readings, read_folder
 
 
@@ -35,7 +36,7 @@ def check_folder(folder: Path, release: str | None, console: Console) -> bool:
     elif not any(f.severity == "hard" for f in readings.faults):
         with console.status("reconciling with published rates"):
             years = [y for y in (PRE_PANDEMIC, year) if y in set(readings.census["year"])]
-            gate = quality.run_gate(readings, {y: register.build_register(readings, y) for y in years}, year)
+            gate = run_gate(readings, {y: register.build_register(readings, y) for y in years}, year)
         console.print(
             _table(worst_differences(gate.reconciliation), "Ours against published: England, and the worst region and local authority")
         )

@@ -22,6 +22,7 @@ from helpers.features import FEATURES, GROUPS, design, group_of, peer_features, 
 PHASES = ("primary", "secondary")
 FOLDS = 5
 OTHER = "other interactions"
+LEARNT_SHARE = 0.75  # of a peer weight; the rest is equal weights, for stability
 SIMPLE = ["fsm6_pct", "sen_support_pct", "ehcp_pct", "eal_pct", "idaci", "log_roll"]
 BOOSTING = dict(max_iter=400, learning_rate=0.04, max_leaf_nodes=8, min_samples_leaf=30, l2_regularization=5.0, early_stopping=False)
 
@@ -135,9 +136,8 @@ def _peer_weights(fit: CrossFit, names: list[str], phase: str, y: np.ndarray, se
             loss[i] += squared / len(y) - base
     root = np.sqrt(np.maximum(loss / repeats, 0.0) / np.var(y))
     learnt = root / root.mean() if root.sum() > 0 else np.ones(len(chosen))
-    return pd.DataFrame(
-        {"phase": phase, "feature": chosen, "importance": loss / repeats, "learnt_weight": learnt, "weight": (learnt + 1.0) / 2}
-    )
+    weight = LEARNT_SHARE * learnt + 1.0 - LEARNT_SHARE
+    return pd.DataFrame({"phase": phase, "feature": chosen, "importance": loss / repeats, "learnt_weight": learnt, "weight": weight})
 
 
 def fit_context(register: pd.DataFrame, seed: int = 2025, progress: Callable[[str], None] | None = None) -> ContextFit:

@@ -23,6 +23,7 @@ LAST_PRE_PANDEMIC = "2018-19"
 LEVELS = (80, 90)
 MINIMUM_PAIRS = 200
 LEAST_EXPECTED = 0.5
+PRIMARY_SPREAD = 0.85  # an assumption, weakly backed by about 300 large primaries of 2023/24 (0.83, 95 % interval 0.75 to 0.96)
 SPREAD_TERMS = ["log_roll", "log_baseline", "fsm_pct", "away_from_context"]
 SMALLEST_ERROR = 1e-3  # rates are published to 0.1: an error of exactly zero has no logarithm
 ONE_SD = 0.6827  # share of a normal distribution within one standard deviation
@@ -126,10 +127,13 @@ def fit_spread(error: np.ndarray, terms: np.ndarray) -> dict:
     return out
 
 
-def fit_parameters(transitions: list[pd.DataFrame], primary_lambda: float, median_roll: dict[str, float]) -> dict:
+def fit_parameters(
+    transitions: list[pd.DataFrame], primary_lambda: float, median_roll: dict[str, float], primary_spread: float = PRIMARY_SPREAD
+) -> dict:
     """Everything that turns (y, c) into a baseline with intervals, from transitions of secondary schools (frames of `transition`).
 
-    Primaries: their lambda at the median roll is `primary_lambda`; its dependence on size and the spread are borrowed from secondaries.
+    Primaries: their lambda at the median roll is `primary_lambda`, their spread `primary_spread` times that of a secondary of the same size,
+    level and FSM; the dependence on size is borrowed from secondaries.
     """
     seen = pd.concat(transitions, ignore_index=True)
     y, c, net, roll = (seen[k].to_numpy("float64") for k in ("y", "c", "net", "roll"))
@@ -148,6 +152,7 @@ def fit_parameters(transitions: list[pd.DataFrame], primary_lambda: float, media
         "lambda_at_median_roll": {p: float(shrinkage(np.array([n]), tops[p], half)[0]) for p, n in median_roll.items()},
         "median_roll": median_roll,
         "spread": coefficients,
+        "spread_scale": {p: primary_spread if p == "primary" else 1.0 for p in median_roll},
         "conformal_factor": {level: float(np.quantile(score, min(1.0, level / 100 * (1 + 1 / len(score))), method="higher")) for level in LEVELS},
         "n_pairs": int(len(seen)),
         "rmse_pp": float(np.sqrt(np.mean((net - b) ** 2))),
@@ -163,7 +168,8 @@ def baseline_of(schools: pd.DataFrame, parameters: dict) -> pd.DataFrame:
     out["baseline_pct"] = baseline(y, c, lam)
     fsm = out["fsm_pct"].fillna(out.groupby("phase")["fsm_pct"].transform("median")).to_numpy("float64")
     away = np.abs(np.log(y / np.maximum(c, LEAST_EXPECTED)))
-    out["sd_pp"] = spread(spread_terms(roll, out["baseline_pct"].to_numpy("float64"), fsm, away), parameters["spread"])
+    scale = out["phase"].map(parameters["spread_scale"]).to_numpy("float64")
+    out["sd_pp"] = scale * spread(spread_terms(roll, out["baseline_pct"].to_numpy("float64"), fsm, away), parameters["spread"])
     for level, factor in parameters["conformal_factor"].items():
         out[f"lower{level}_pct"] = (out["baseline_pct"] - factor * out["sd_pp"]).clip(lower=0.0)
         out[f"upper{level}_pct"] = (out["baseline_pct"] + factor * out["sd_pp"]).clip(upper=100.0)
@@ -176,6 +182,7 @@ def fit_forecast(
     panel: pd.DataFrame,
     seed: int = 2025,
     primary_lambda: float = 0.80,
+    primary_spread: float = PRIMARY_SPREAD,
     progress: Callable[[str], None] | None = None,
 ) -> ForecastFit:
     """Baseline, spread and intervals of every assessed school.
@@ -196,13 +203,13 @@ def fit_forecast(
         seen.append(transition(register, panel, before, after, "secondary", seed))
     own = context_fit.expected.merge(register[["urn", "absence_pct", "roll", "fsm_pct"]], on="urn", how="left", validate="1:1")
     median_roll = {p: float(g["roll"].median()) for p, g in own.groupby("phase")}
-    parameters = fit_parameters(seen, primary_lambda, median_roll)
+    parameters = fit_parameters(seen, primary_lambda, median_roll, primary_spread)
     used = [f"{a} to {b}" for a, b in pairs]
     parameters["transitions"] = used
-    return ForecastFit(baseline_of(own, parameters), parameters, _evidence(used, parameters["n_pairs"]))
+    return ForecastFit(baseline_of(own, parameters), parameters, _evidence(used, parameters["n_pairs"], primary_spread))
 
 
-def _evidence(used: list[str], n: int) -> pd.DataFrame:
+def _evidence(used: list[str], n: int, primary_spread: float) -> pd.DataFrame:
     years = " and ".join(used)
     rows = [
         ("secondary", "lambda", "moderate", f"fitted on {n:,} pairs of school years, {years}, with the register's later attributes"),
@@ -213,6 +220,6 @@ def _evidence(used: list[str], n: int) -> pd.DataFrame:
             "weak",
             "an assumption: no consecutive pre-pandemic years of primary schools are published in the files used",
         ),
-        ("primary", "intervals", "weak", "the spread by size, level and FSM is borrowed from secondary schools"),
+        ("primary", "intervals", "weak", f"the spread by size, level and FSM is that of secondary schools times {primary_spread:g}, an assumption"),
     ]
     return pd.DataFrame(rows, columns=["phase", "what", "strength", "because"])

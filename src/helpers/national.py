@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import context, expectation, forecast, links, panel, peers, quality, register
+from helpers import context, expectation, forecast, links, panel, peers, register
 from helpers.faults import DataRefused, Fault
 from helpers.params import PRE_PANDEMIC, Parameters
+from helpers.quality.gate import run_gate
 from helpers.sources import read_folder
 from helpers.store import code_hash, inputs_of, read_frame, read_json, stage, text_hash
 
@@ -40,7 +41,7 @@ def _ingest(run: Parameters) -> dict:
         )
     readings = read_folder(run.data_folder)
     registers = {year: register.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
-    gate = quality.run_gate(readings, registers, run.release)
+    gate = run_gate(readings, registers, run.release)
     if gate.hard:
         gate.write(run.release_folder / REFUSED)
     gate.stop_if_hard()

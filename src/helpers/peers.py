@@ -15,9 +15,11 @@ import pandas as pd
 from helpers.features import design
 
 WINSOR_SD = 5.0
-NEAR_EQUAL = 1.10  # an alternative is at most this much further away than the last peer
-ALTERNATIVES = 10
+NEAR_EQUAL = 1.25  # an alternative is at most this much further away than the last peer
+ALTERNATIVES = 40  # searched for schools to name
+LISTED = 10  # listed beside the peers even when not named
 NOISE_Z = 1.28
+FAR_PER_100_KM = {"primary": 0.3, "secondary": 0.2}  # distance that 100 km on the map are worth; primaries serve smaller areas
 CHUNK = 400
 WIDER = {
     "infant": ["primary"],
@@ -57,7 +59,7 @@ def coordinates(register: pd.DataFrame, weights: pd.DataFrame) -> dict[str, pd.D
         x = design(schools)[list(w["feature"])]
         x = x.fillna(x.median()).fillna(0.0)
         z = (x - x.mean()) / x.std(ddof=0).replace(0.0, 1.0)
-        scale = np.sqrt(w["weight"].to_numpy() / w["weight"].sum())
+        scale = w["weight"].to_numpy() / np.sqrt((w["weight"] ** 2).sum())
         out[phase] = z.clip(-WINSOR_SD, WINSOR_SD) * scale
     return out
 
@@ -86,12 +88,13 @@ def nearest(own: np.ndarray, pool: np.ndarray, penalty: np.ndarray, barred: list
 
 
 def _search(
-    space: pd.DataFrame, info: pd.DataFrame, linked: dict[int, set[int]], k: int, region_penalty: float
+    space: pd.DataFrame, info: pd.DataFrame, linked: dict[int, set[int]], k: int, region_penalty: float, far_per_100_km: float
 ) -> tuple[pd.DataFrame, dict[int, str]]:
     """k nearest for each school of one phase within its block; long frame and the code of widened blocks."""
     urns, block, region = space.index.to_numpy(), info["block"].to_numpy(), info["region_name"].to_numpy()
     place = {u: i for i, u in enumerate(urns)}
-    values = space.to_numpy()
+    place_m = info[["easting", "northing"]].astype("float64")
+    values = np.hstack([space.to_numpy(), place_m.fillna(place_m.mean()).to_numpy() * (far_per_100_km / 100_000)])
     frames, widened = [], {}
     for name in sorted(set(block)):
         members = np.flatnonzero(block == name)
@@ -127,12 +130,13 @@ def _search(
 
 
 def _name_schools(pairs: pd.DataFrame, k: int, named_max: int, named_cap: int) -> pd.Series:
-    """True for the pairs to be named: better by more than noise, same region first, then the nearest; no school named more than `named_cap`
-    times.
+    """True for the pairs to be named: better by more than noise, same region first (most similar first), then the nearest on
+    the map; no school named more than `named_cap` times.
 
     Schools choose in rounds (everybody's first choice before anybody's second), worst-off for choice first, so that the cap falls fairly.
     """
-    better = pairs[pairs["better"]].sort_values(["urn", "same_region", "rank"], ascending=[True, False, True])
+    better = pairs[pairs["better"]].assign(abroad_km=pairs["km"].where(~pairs["same_region"], 0.0))
+    better = better.sort_values(["urn", "same_region", "abroad_km", "rank"], ascending=[True, False, True, True])
     choices = {u: g.index.to_list() for u, g in better.groupby("urn", sort=True)}
     peer = pairs["peer_urn"].to_dict()
     times: dict[int, int] = {}
@@ -174,7 +178,7 @@ def find_peers(
         space = space[space.index.isin(baseline["urn"])]
         if progress:
             progress(f"similar schools, {phase}: {len(space):,} schools")
-        found, widened = _search(space, info.loc[space.index], linked, p.peers_k, p.region_penalty)
+        found, widened = _search(space, info.loc[space.index], linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase])
         all_pairs.append(found.assign(phase=phase))
         codes.update(widened)
     pairs = pd.concat(all_pairs, ignore_index=True)
@@ -206,9 +210,10 @@ def find_peers(
         pairs.loc[pairs["distance"] <= pairs["phase"].map(edges[word]), "closeness"] = word
     pairs["named"] = _name_schools(pairs, p.peers_k, p.named_max, p.named_cap)
     summary = _summary(pairs, is_peer, codes, edges)
+    listed = ~is_peer & (pairs["named"] | (pairs["rank"] <= p.peers_k + LISTED))
     return PeerFit(
         pairs.loc[is_peer, PEER_COLUMNS].reset_index(drop=True),
-        pairs.loc[~is_peer, PEER_COLUMNS].reset_index(drop=True),
+        pairs.loc[listed, PEER_COLUMNS].reset_index(drop=True),
         summary,
         thresholds,
     )

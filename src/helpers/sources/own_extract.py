@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.faults import DataRefused, Fault
-from helpers.snapshots import COUNTS
+from helpers.monitor.snapshots import COUNTS
 
 from .readings import FileReport
 from .tables import Table, decode, normal, read_table, unpack

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.faults import DataRefused
-from helpers.shocks import NAMES
-from helpers.snapshots import weekdays
+from helpers.monitor.shocks import NAMES
+from helpers.monitor.snapshots import weekdays
 
 from .readings import FileReport
 from .tables import Table, decode, read_table, unpack

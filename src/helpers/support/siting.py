@@ -17,8 +17,8 @@ import scipy.sparse as sp
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.spatial import cKDTree
 
-from helpers.hub_places import assign, fits, hub_leads
-from helpers.support import Rules
+from helpers.support.hub_places import assign, fits, hub_leads
+from helpers.support.routing import Rules
 
 ANNOUNCED, EARLIER_UNNAMED, STILL_TO_COME = 36, 21, 33  # of 90 planned
 STRONG_Z = 1.28  # better than its circumstances by more than chance, as for the schools named in a report

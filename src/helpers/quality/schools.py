@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.panel import one_figure_each
-from helpers.quality_findings import Finding, capped, flag, hard, in_words, whole
+from helpers.quality.findings import Finding, capped, flag, hard, in_words, whole
 
 READ_ROW = "Read the row in the published file; if it says so, ask the school or the publisher before anything is sent out."
 BOUND_SLACK_PP = 0.06  # both rates are rounded to one decimal

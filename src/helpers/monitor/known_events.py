@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from helpers.faults import DataRefused, Fault
+from helpers.monitor.shocks import MEASURES, Found
+from helpers.monitor.snapshots import Cleaned
 from helpers.paths import ROOT
-from helpers.shocks import MEASURES, Found
-from helpers.snapshots import Cleaned
 
 CALENDAR = ROOT / "data" / "calendar.csv"
 LONG = 4  # weeks

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.snapshots import LAST_WEEK_FROM
+from helpers.monitor.snapshots import LAST_WEEK_FROM
 
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
 TINY = 1e-9

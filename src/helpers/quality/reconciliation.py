@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.panel import one_figure_each
-from helpers.quality_findings import Finding, capped, hard, in_words
+from helpers.quality.findings import Finding, capped, hard, in_words
 from helpers.rates import GEOGRAPHIES, MEASURES, PHASES, roll_up, sessions_of
 
 CHECK_FILE = "Compare the file with the publisher's page, download it again, and read the rows of the place named."

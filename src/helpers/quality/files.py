@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.quality_findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, in_words, whole
+from helpers.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, in_words, whole
 
 # Limits, each with what the published data show (2018/19 and 2022/23).
 GIRLS_AND_BOYS_SHARE = 0.01  # 1 of 21,959 and 30 of 22,025 rolls are not girls + boys (by 1 to 5 pupils)

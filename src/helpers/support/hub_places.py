@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components, shortest_path
 from scipy.spatial import cKDTree
 
-from helpers.support import Rules
+from helpers.support.routing import Rules
 
 OFFER_COLUMNS = [
     "urn", "round", "outcome", "hub_urn", "hub_name", "km", "same_region", "same_trust", "need_pupils", "need_step", "draw", "tied_with",

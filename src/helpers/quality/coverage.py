@@ -6,7 +6,7 @@ import geopandas as gpd
 import pandas as pd
 
 from helpers.links import direct_links, neighbours
-from helpers.quality_findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, in_words
+from helpers.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, in_words
 from helpers.rates import MEASURES, PHASES
 
 # Limits, each with what the published data show (2018/19 and 2022/23).

@@ -11,11 +11,11 @@ import pandas as pd
 
 from helpers.faults import DataRefused, Fault
 from helpers.params import ENGLAND
-from helpers.quality_coverage import coverage_findings
-from helpers.quality_files import area_findings, duplicate_findings, identity_findings
-from helpers.quality_findings import Finding, hard, in_words
-from helpers.quality_rates import RECONCILIATION, TOLERANCES, reconcile, reconciliation_findings, year_findings
-from helpers.quality_schools import disagreement_findings, impossible_findings, plausibility_findings
+from helpers.quality.coverage import coverage_findings
+from helpers.quality.files import area_findings, duplicate_findings, identity_findings
+from helpers.quality.findings import Finding, hard, in_words
+from helpers.quality.reconciliation import RECONCILIATION, TOLERANCES, reconcile, reconciliation_findings, year_findings
+from helpers.quality.schools import disagreement_findings, impossible_findings, plausibility_findings
 from helpers.register import STATUSES, register_urns, status_counts
 from helpers.store import atomic_file
 

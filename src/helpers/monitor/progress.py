@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from scipy.stats import norm
 
-from helpers.snapshots import LAST_WEEK_FROM, first_monday
+from helpers.monitor.snapshots import LAST_WEEK_FROM, first_monday
 
 WEEKS = np.arange(2, 48)  # school weeks that publications cover: 1 is the week of September's first Monday
 LONGEST_GAP = 4  # weeks over which a cumulative rate may be interpolated

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.shocks import LEAST_Z, MAD, PARTS, finest
+from helpers.monitor.shocks import LEAST_Z, MAD, PARTS, finest
 
 EXTRACT = {
     "illness_sessions": "illness", "religious_sessions": "religious_observance", "holiday_sessions": "holidays",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.snapshots import weekdays
+from helpers.monitor.snapshots import weekdays
 
 MEASURES = {  # measure -> (column, name of a shock in it, least scale, least size that matters)
     "absence": ("absence_pct", "", 0.10, 0.50),

@@ -1,0 +1,1 @@
+"""The year under way and its end: snapshots, progress, shocks, verdicts."""
