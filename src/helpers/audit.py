@@ -7,7 +7,7 @@ import subprocess
 from importlib.metadata import version
 
 import helpers
-from helpers.params import Parameters
+from helpers.params import FOLDERS, Parameters
 from helpers.paths import ROOT
 from helpers.store import code_hash, file_hash, read_json, tree_hash, write_json
 
@@ -59,7 +59,7 @@ def build_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
         "sample": run.is_sample,
         "formula": "The formula is this project's own. The Department for Education has not published its formula.",
         "inputs": inputs,
-        "parameters": run.model_dump(exclude={"data", "out"}),
+        "parameters": run.model_dump(exclude=set(FOLDERS)),
         "seed": run.seed,
         "code": {"version": helpers.__version__, "sha256": code_hash(), "git_commit": git_commit()},
         "python": platform.python_version(),

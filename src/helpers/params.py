@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from helpers.paths import PARAMS, SAMPLE, resolve
+from helpers.paths import PARAMS, RECORDS, SAMPLE, SAMPLE_RECORDS, resolve
 
 Region = Literal[
     "England",
@@ -28,6 +28,7 @@ Region = Literal[
 ENGLAND = "England"
 REGIONS: tuple[str, ...] = tuple(r for r in get_args(Region) if r != ENGLAND)
 PRE_PANDEMIC = "2018-19"
+FOLDERS = ("data", "out", "records")  # where things lie; what lies there decides a result, the place does not
 
 
 class BadParameters(ValueError):
@@ -43,6 +44,7 @@ class Parameters(BaseModel):
     release: str = Field("2022-23", description="academic year of the newest full data")
     data: str = Field("data/sample", description="folder of official files; the default is the invented sample")
     out: str = Field("outputs", description="folder for results")
+    records: str = Field("", description="folder of what people recorded; empty: data/records, for the sample data/sample-records")
     seed: int = Field(2025, ge=0, description="seed of every random choice")
     national_path_pp: float = Field(0.31, ge=0, le=2, description="improvement England needs this year, roll-weighted mean of all asks")
     slope: float = Field(0.2, ge=0, le=1, description="share of the gap to the best quartile of similar schools asked in one year")
@@ -85,6 +87,11 @@ class Parameters(BaseModel):
         return resolve(self.data)
 
     @property
+    def records_folder(self) -> Path:
+        """Where agreed ambitions, challenges, decisions, recorded shocks and schools' own weeks of this release lie. It need not exist."""
+        return resolve(self.records) if self.records else (SAMPLE_RECORDS if self.is_sample else RECORDS) / self.release
+
+    @property
     def release_folder(self) -> Path:
         return resolve(self.out) / self.release
 
@@ -99,10 +106,6 @@ class Parameters(BaseModel):
     @property
     def is_sample(self) -> bool:
         return self.data_folder == SAMPLE.resolve()
-
-    def national(self) -> dict:
-        """The parameters that the national fit depends on: all but the region and where results go."""
-        return self.model_dump(exclude={"region", "out", "data"})
 
 
 def slug(region: str) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample"
+RECORDS = ROOT / "data" / "records"
+SAMPLE_RECORDS = ROOT / "data" / "sample-records"
 DICTIONARY = ROOT / "data" / "dictionary.csv"
 CATALOGUE = ROOT / "data" / "catalogue.csv"
 NOTEBOOKS = ROOT / "notebooks"

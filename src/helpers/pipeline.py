@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from helpers import audit, national
-from helpers.params import ENGLAND, Parameters, make
+from helpers.params import ENGLAND, FOLDERS, Parameters, make
 from helpers.paths import NOTEBOOKS, shown
 from helpers.report.notebook_page import notebook_to_html
 from helpers.store import code_hash, file_hash, inputs_of, read_json, sweep, text_hash, write_json
@@ -50,7 +50,7 @@ class RegionResult:
 def step_key(run: Parameters, step: str, previous: str) -> str:
     """What a step depends on: its notebook's cells, parameters, code, input files and the step before."""
     cells = [(c["cell_type"], "".join(c["source"])) for c in read_json(NOTEBOOKS / f"{step}.ipynb")["cells"]]
-    parameters = run.model_dump(exclude={"data", "out"})
+    parameters = run.model_dump(exclude=set(FOLDERS))
     return text_hash(step, cells, parameters, run.is_sample, code_hash(), inputs_of(run.data_folder), previous)
 
 

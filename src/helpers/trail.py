@@ -58,7 +58,7 @@ def trail(run: Parameters, urn: int) -> str:
 
 def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
     """Steps 4 to 8 of an assessed school, recomputed from their parts."""
-    ingest, model, similar, last = (national.load(run, name) for name in national.STAGES)
+    ingest, model, similar, last = (national.load(run, name) for name in ("ingest", "model", "peers", "expectations"))
     base = model["baseline"].set_index("urn").loc[urn]
     ask = last["expectations"].set_index("urn").loc[urn]
     parts = model["drivers"][model["drivers"]["urn"] == urn].sort_values("contribution_pp", key=abs, ascending=False)
