@@ -1,4 +1,4 @@
-"""School performance tables: absence and census of 2018/19 and 2022/23, and absence by school in the later EES layout."""
+"""School performance tables: absence and census of 2018/19 and 2022/23, absence of the two years after, and absence by school in the EES layout."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .text import bare, pct, pct_sign, rounded, write_csv
 from .world import World
 
 FOLDERS = {2019: "2018-2019", 2023: "2022-2023"}
+FOLLOWED = {2024: "2023-2024", 2025: "2024-2025"}  # absence alone: the two years over which the targets of 2022/23 are followed
 NATIONAL = (
     ("PRI", "primary", "State-funded primary"),
     ("SEC", "secondary", "State-funded secondary"),
@@ -42,9 +43,9 @@ def estab_in(world: World, year: int) -> np.ndarray:
 
 
 def absence_tables(world: World, folder: Path) -> list[Path]:
-    """england_abs.csv of both years, with the national rows at the end."""
+    """england_abs.csv of each year, with the national rows at the end."""
     out = []
-    for year, name in FOLDERS.items():
+    for year, name in (FOLDERS | FOLLOWED).items():
         sessions, register = world.sessions[year], world.register
         mine = np.flatnonzero(sessions.possible > 0)
         urns, estabs = urn_in(register, year), estab_in(world, year)
