@@ -38,7 +38,8 @@ def build_pack(
     progress: Callable[[int, int], None] | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> PackReport:
-    """Write `index.html`, `schools/<urn>.html` for every row of schools.parquet, `<slug>.xlsx`, CSV files and `assets/` to the folder `to`.
+    """Write `index.html`, `summary.html`, `schools/<urn>.html` for every row of schools.parquet, `<slug>.xlsx`, `<slug>.gpkg`, CSV files and
+    `assets/` to the folder `to`.
 
     `progress` is called with (pages done, pages in all); `check` with the finished folder before it is handed over, and what it raises stops
     that. The pack takes the place of an earlier one only when it is complete: an error leaves what was there. Raises whatever a page raises,
@@ -64,8 +65,7 @@ def build_pack(
                 progress(done, len(inputs.school))
         pages_done = time.perf_counter()
         names = {"spreadsheet": f"{inputs.slug}.xlsx", "csv": f"{inputs.slug}-schools.csv"}
-        (folder / "index.html").write_text(region.render(inputs, frame, **names), encoding="utf-8", newline="\n")
-        (folder / "assets" / "schools.js").write_text(region.table_script(region.table_data(frame)), encoding="utf-8", newline="\n")
+        region.write(inputs, frame, folder, **names)
         workbook.write_csv_files(inputs, frame, folder / names["csv"], folder / f"{inputs.slug}-similar-schools.csv")
         book_began = time.perf_counter()
         workbook.write_workbook(inputs, frame, region.la_table(frame)[0], folder / names["spreadsheet"])

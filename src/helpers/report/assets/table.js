@@ -1,55 +1,145 @@
-// The table of schools: filter, sort, page. Works from a folder without a server; without this script the first page and the CSV remain.
+// The table of schools: filter, sort, page, measure distance. Works from a folder without a server; without this script the first page and the
+// CSV remain. What is chosen is kept in the address (after #), so that "back" from a school's page finds the table as it was.
 (function () {
   "use strict";
-  var PER_PAGE = 50;
-  var form = document.getElementById("filters");
-  var table = document.getElementById("table");
-  var count = document.getElementById("count");
-  var pager = document.getElementById("pager");
-  var text = document.getElementById("f-text");
-  var selects = Array.prototype.slice.call(form.querySelectorAll("select"));
-  var place = {}, data, found, page = 0, sortKey = "name", descending = false, waiting;
+  var PER_PAGE = 50, MOST_PRINTED = 1000, MOST_OFFERED = 20;
+  var form = document.getElementById("filters"), table = document.getElementById("table"), pager = document.getElementById("pager");
+  var count = document.getElementById("count"), chosen = document.getElementById("chosen"), note = document.getElementById("near-note");
+  var text = document.getElementById("f-text"), near = document.getElementById("f-near"), within = document.getElementById("f-within");
+  var KM = { key: "km", label: "Distance (km)", decimals: 1, place: "shown" };
+  var data, place = {}, search, km, centre = null, found = [], page = 0, sortKey = "name", descending = false, waiting;
 
-  function load() {
-    var script = document.createElement("script");
-    script.src = "assets/schools.js";
-    script.onload = start;
-    document.head.appendChild(script);
-  }
+  var script = document.createElement("script");
+  script.src = "assets/schools.js";
+  script.onload = start;
+  document.head.appendChild(script);
+
+  function all(selector) { return Array.prototype.slice.call(form.querySelectorAll(selector)); }
 
   function start() {
     data = window.SCHOOLS;
-    data.columns.forEach(function (column, i) { place[column.key] = i; });
-    data.search = data.rows.map(function (row) { return fold(row[place.name]) + " " + row[place.urn]; });
-    table.querySelectorAll("thead th").forEach(function (cell) {
-      var button = document.createElement("button");
-      button.type = "button";
-      button.textContent = cell.textContent;
-      button.addEventListener("click", function () { sortBy(cell.dataset.key); });
-      cell.replaceChildren(button);
-    });
+    data.keys.forEach(function (key, i) { place[key] = i; });
+    search = data.rows.map(function (row) { return fold(row[place.name]) + " " + row[place.urn]; });
     form.hidden = false;
+    restore();
     form.addEventListener("submit", function (event) { event.preventDefault(); });
-    form.addEventListener("reset", function () { setTimeout(apply, 0); });
-    text.addEventListener("input", function () { clearTimeout(waiting); waiting = setTimeout(apply, 150); });
-    selects.forEach(function (select) { select.addEventListener("change", apply); });
+    form.addEventListener("reset", function () { sortKey = "name"; descending = false; setTimeout(changed, 0); });
+    form.addEventListener("input", function (event) {
+      clearTimeout(waiting);
+      if (event.target === near) { offer(); }
+      waiting = setTimeout(changed, event.target.tagName === "SELECT" || event.target.type === "checkbox" ? 0 : 200);
+    });
+    table.tHead.addEventListener("click", function (event) { if (event.target.dataset.sort) { sortBy(event.target.dataset.sort); } });
     pager.addEventListener("click", turn);
     document.getElementById("save").addEventListener("click", save);
-    apply();
+    document.getElementById("print").addEventListener("click", function () { document.body.classList.add("print-table"); window.print(); });
+    window.addEventListener("beforeprint", function () { draw(found.length <= MOST_PRINTED ? found.length : PER_PAGE); });
+    window.addEventListener("afterprint", function () { document.body.classList.remove("print-table"); draw(PER_PAGE); });
+    window.addEventListener("hashchange", function () { if (location.hash.indexOf("#f:") === 0) { restore(); changed(); } });
+    changed();
   }
 
   function fold(words) { return String(words).normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/[\u2018\u2019]/g, "'").toLowerCase(); }
+  function places(value, decimals) {
+    return value.toLocaleString("en-GB", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace("-", "\u2212");
+  }
+  function many(n) { return n === 1 ? "1 school" : places(n, 0) + " schools"; }
+  function wordsOf(string) { return fold(string).trim().split(/\s+/).filter(Boolean); }
+  function holdsAll(i, wanted) { return wanted.every(function (word) { return search[i].indexOf(word) >= 0; }); }
+  function known(value) { return value.trim() !== "" && isFinite(Number(value)); }
+
+  // ---- where distances are measured from
+  function nameOf(i) {
+    var row = data.rows[i], la = place.la === undefined || row[place.la] === null ? "" : ", " + data.levels.la[row[place.la]];
+    return row[place.name] + la + " (" + row[place.urn] + ")";
+  }
+
+  function offer() {
+    var wanted = wordsOf(near.value.replace(/\(.*/, "")), list = document.getElementById("near-list");
+    list.replaceChildren();
+    for (var i = 0; wanted.length && i < data.rows.length && list.children.length < MOST_OFFERED; i += 1) {
+      if (holdsAll(i, wanted)) { list.appendChild(new Option(nameOf(i), nameOf(i))); }
+    }
+  }
+
+  function locate() {
+    var typed = near.value.trim(), point = /^(\d{4,6})\s*,\s*(\d{4,7})$/.exec(typed), urn = /^(?:.*\()?(\d{6})\)?$/.exec(typed), row = -1;
+    centre = null;
+    note.textContent = "";
+    if (!typed || place.easting === undefined) { return; }
+    if (point) { centre = { x: Number(point[1]), y: Number(point[2]), name: "the point " + typed, urn: 0 }; return; }
+    if (urn) {
+      row = data.rows.findIndex(function (r) { return r[place.urn] === Number(urn[1]); });
+    } else {
+      var hits = [], same = [];
+      data.rows.forEach(function (r, i) { if (holdsAll(i, wordsOf(typed))) { hits.push(i); if (fold(r[place.name]) === fold(typed)) { same.push(i); } } });
+      if (hits.length === 1) { row = hits[0]; } else if (same.length === 1) { row = same[0]; } else if (hits.length) {
+        note.textContent = many(hits.length) + " have this in their name. Choose one from the list, or type its URN.";
+        return;
+      }
+    }
+    if (row < 0) { note.textContent = "No school of this pack has this name or URN."; return; }
+    var x = data.rows[row][place.easting], y = data.rows[row][place.northing];
+    if (x === null || y === null) { note.textContent = "The place of this school is not known. Choose another one nearby."; return; }
+    centre = { x: x, y: y, name: data.rows[row][place.name], urn: data.rows[row][place.urn] };
+  }
+
+  function measure() {
+    km = centre && data.rows.map(function (row) {
+      var x = row[place.easting], y = row[place.northing];
+      return x === null || y === null ? null : Math.hypot(x - centre.x, y - centre.y) / 1000;
+    });
+  }
+
+  function value(i, key) { return key === "km" ? km[i] : data.rows[i][place[key]]; }
+
+  // ---- what is asked for: tests on a row, and the same in words
+  function asked() {
+    var tests = [], told = [], wanted = wordsOf(text.value);
+    if (wanted.length) { tests.push(function (i) { return holdsAll(i, wanted); }); told.push("name or URN holds \u201c" + text.value.trim() + "\u201d"); }
+    all("select").forEach(function (select) {
+      if (select.value === "") { return; }
+      var at = place[select.dataset.key], level = data.levels[select.dataset.key].indexOf(select.value);
+      tests.push(function (i) { return data.rows[i][at] === level; });
+      told.push(select.dataset.label + ": " + select.value);
+    });
+    all("fieldset[data-key]").forEach(function (range) {
+      var ends = range.querySelectorAll("input"), low = ends[0].value, high = ends[1].value, at = place[range.dataset.key];
+      if (!known(low) && !known(high)) { return; }
+      tests.push(function (i) {
+        var v = data.rows[i][at];
+        return v !== null && (!known(low) || v >= Number(low)) && (!known(high) || v <= Number(high));
+      });
+      told.push(range.dataset.label + ": " + (known(low) && known(high) ? low + " to " + high : known(low) ? low + " or more" : high + " or less"));
+    });
+    if (centre && known(within.value)) {
+      tests.push(function (i) { return km[i] !== null && km[i] <= Number(within.value); });
+      told.push("within " + within.value + " km of " + centre.name);
+    } else if (centre) { told.push("distances from " + centre.name); }
+    return { tests: tests, told: told };
+  }
+
+  function changed() {
+    var was = centre && centre.name;
+    locate();
+    measure();
+    if (centre && centre.name !== was) { sortKey = "km"; descending = false; }
+    if (!centre && sortKey === "km") { sortKey = "name"; }
+    apply();
+    keep();
+  }
 
   function apply() {
-    var wanted = fold(text.value).trim().split(/\s+/).filter(Boolean);
-    var tests = selects.filter(function (s) { return s.value !== ""; }).map(function (s) { return [place[s.dataset.key], Number(s.value)]; });
+    var ask = asked();
     found = [];
-    data.rows.forEach(function (row, i) {
-      if (tests.every(function (t) { return row[t[0]] === t[1]; }) && wanted.every(function (w) { return data.search[i].indexOf(w) >= 0; })) { found.push(i); }
-    });
+    for (var i = 0; i < data.rows.length; i += 1) {
+      if (ask.tests.every(function (test) { return test(i); })) { found.push(i); }
+    }
     page = 0;
+    chosen.textContent = ask.told.length ? "Chosen: " + ask.told.join("; ") + "." : "";
+    chosen.hidden = !ask.told.length;
     sort();
-    draw();
+    draw(PER_PAGE);
   }
 
   function sortBy(key) {
@@ -57,60 +147,90 @@
     sortKey = key;
     page = 0;
     sort();
-    draw();
+    draw(PER_PAGE);
+    keep();
+    var button = table.querySelector('[data-sort="' + key + '"]');
+    if (button) { button.focus(); }
   }
 
   function sort() {
-    var at = place[sortKey], sign = descending ? -1 : 1, words = sortKey === "name";
+    var sign = descending ? -1 : 1, words = sortKey === "name";
     // Levels are in alphabetical order, so their numbers sort like their names. Missing always comes last.
     found.sort(function (a, b) {
-      var x = data.rows[a][at], y = data.rows[b][at];
-      if (words || x === y) { return (words ? sign : 1) * (a - b); }
+      var x = words ? a : value(a, sortKey), y = words ? b : value(b, sortKey);
+      if (x === y) { return a - b; }
       if (x === null) { return 1; }
       if (y === null) { return -1; }
       return sign * (x - y);
     });
   }
 
-  function shown(row, column) {
-    var value = row[place[column.key]];
-    if (value === null) { return "\u2013"; }
-    if (data.levels[column.key]) { return data.levels[column.key][value]; }
-    if (column.key === "urn" || column.decimals === null) { return String(value); }
-    return value.toLocaleString("en-GB", { minimumFractionDigits: column.decimals, maximumFractionDigits: column.decimals }).replace("-", "\u2212");
+  // ---- the table
+  function columns() {
+    var more = all("[data-column]").reduce(function (on, box) { on[box.dataset.column] = box.checked; return on; }, {});
+    var shown = data.columns.filter(function (c) { return c.key in more ? more[c.key] : c.place === "shown"; });
+    if (centre) { shown.splice(1, 0, KM); }
+    return shown;
   }
 
-  function draw() {
-    var columns = data.columns.filter(function (c) { return c.shown; });
-    var first = page * PER_PAGE, pages = Math.max(1, Math.ceil(found.length / PER_PAGE));
-    var body = document.createElement("tbody");
-    found.slice(first, first + PER_PAGE).forEach(function (i) {
-      var row = data.rows[i], line = document.createElement("tr");
-      columns.forEach(function (column) {
-        var cell = document.createElement(column.key === "name" ? "th" : "td");
-        if (column.key === "name") {
-          var link = document.createElement("a");
-          link.href = "schools/" + row[place.urn] + ".html";
-          link.textContent = shown(row, column);
-          cell.scope = "row";
-          cell.appendChild(link);
-        } else {
-          cell.textContent = shown(row, column);
-          if (column.decimals !== null) { cell.className = "n"; }
-        }
-        line.appendChild(cell);
-      });
-      body.appendChild(line);
+  function shown(i, column) {
+    var v = value(i, column.key);
+    if (v === null) { return "\u2013"; }
+    if (data.levels[column.key]) { return data.levels[column.key][v]; }
+    return column.key === "urn" || column.decimals === null ? String(v) : places(v, column.decimals);
+  }
+
+  function head(list) {
+    var line = document.createElement("tr");
+    list.forEach(function (column) {
+      var cell = document.createElement("th"), button = document.createElement("button");
+      cell.scope = "col";
+      cell.dataset.key = column.key;
+      if (column.decimals !== null) { cell.className = "n"; }
+      if (column.key === sortKey) { cell.setAttribute("aria-sort", descending ? "descending" : "ascending"); }
+      button.type = "button";
+      button.dataset.sort = column.key;
+      button.textContent = column.label;
+      cell.appendChild(button);
+      line.appendChild(cell);
     });
+    table.tHead.replaceChildren(line);
+  }
+
+  function line(i, list) {
+    var row = document.createElement("tr");
+    list.forEach(function (column) {
+      var cell = document.createElement(column.key === "name" ? "th" : "td");
+      if (column.key === "name") {
+        var link = document.createElement("a");
+        link.href = "schools/" + data.rows[i][place.urn] + ".html";
+        link.textContent = shown(i, column);
+        cell.scope = "row";
+        cell.appendChild(link);
+      } else {
+        cell.textContent = shown(i, column);
+        if (column.decimals !== null) { cell.className = "n"; }
+      }
+      row.appendChild(cell);
+    });
+    return row;
+  }
+
+  function draw(perPage) {
+    var list = columns(), body = document.createElement("tbody"), pages = Math.max(1, Math.ceil(found.length / PER_PAGE));
+    var all = perPage > PER_PAGE, first = all ? 0 : page * PER_PAGE, last = Math.min(first + perPage, found.length);
+    if (!list.some(function (c) { return c.key === sortKey; })) { sortKey = "name"; descending = false; sort(); }
+    head(list);
+    found.slice(first, last).forEach(function (i) { body.appendChild(line(i, list)); });
     table.tBodies[0].replaceWith(body);
-    table.querySelectorAll("thead th").forEach(function (cell) {
-      if (cell.dataset.key === sortKey) { cell.setAttribute("aria-sort", descending ? "descending" : "ascending"); } else { cell.removeAttribute("aria-sort"); }
-    });
-    var total = found.length.toLocaleString("en-GB");
-    count.textContent = found.length === 0 ? "No school matches. Change or clear the filters."
-      : "Schools " + (first + 1).toLocaleString("en-GB") + " to " + Math.min(first + PER_PAGE, found.length).toLocaleString("en-GB") + " of " + total + ".";
+    table.parentNode.hidden = found.length === 0;
+    var column = list.filter(function (c) { return c.key === sortKey; })[0], number = column.decimals !== null;
+    var order = "by " + column.label + (number ? descending ? ", highest first" : ", lowest first" : descending ? ", Z to A" : ", A to Z");
+    count.textContent = found.length === 0 ? "No school matches what is chosen. Change one of the filters, or clear them all."
+      : (found.length === data.rows.length ? "All " + many(found.length) : many(found.length) + " of " + places(data.rows.length, 0)) +
+        (pages > 1 && !all ? "; here " + places(first + 1, 0) + " to " + places(last, 0) : "") + ", " + order + ".";
     pager.hidden = pages === 1;
-    document.getElementById("page").textContent = "Page " + (page + 1) + " of " + pages;
+    document.getElementById("page").textContent = "Page " + places(page + 1, 0) + " of " + places(pages, 0);
     pager.querySelectorAll("button").forEach(function (button) {
       var back = button.dataset.step === "first" || button.dataset.step === "previous";
       button.disabled = back ? page === 0 : page === pages - 1;
@@ -121,16 +241,18 @@
     var step = event.target.dataset.step, last = Math.ceil(found.length / PER_PAGE) - 1;
     if (!step) { return; }
     page = step === "first" ? 0 : step === "last" ? last : Math.min(last, Math.max(0, page + (step === "next" ? 1 : -1)));
-    draw();
+    draw(PER_PAGE);
+    if (event.target.disabled) { pager.querySelector("button:not(:disabled)").focus(); }
   }
 
   function save() {
-    var quote = function (value) { return '"' + String(value === null ? "" : value).replace(/"/g, '""') + '"'; };
-    var lines = [data.columns.map(function (c) { return quote(c.label); }).join(",")];
+    var quote = function (v) { return '"' + String(v === null ? "" : v).replace(/"/g, '""') + '"'; };
+    var list = (centre ? [KM] : []).concat(data.columns);
+    var lines = [list.map(function (c) { return quote(c.label); }).join(",")];
     found.forEach(function (i) {
-      lines.push(data.columns.map(function (c) {
-        var value = data.rows[i][place[c.key]];
-        return quote(value !== null && data.levels[c.key] ? data.levels[c.key][value] : value);
+      lines.push(list.map(function (c) {
+        var v = value(i, c.key);
+        return quote(v !== null && data.levels[c.key] ? data.levels[c.key][v] : v !== null && c.key === "km" ? v.toFixed(1) : v);
       }).join(","));
     });
     var link = document.createElement("a");
@@ -140,5 +262,35 @@
     setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
   }
 
-  load();
+  // ---- the address
+  function controls() { return all("input, select").filter(function (c) { return c.id; }); }
+
+  function keep() {
+    var state = controls().filter(function (c) { return c.type === "checkbox" ? c.checked !== c.defaultChecked : c.value !== ""; }).map(function (c) {
+      return encodeURIComponent(c.id) + "=" + encodeURIComponent(c.type === "checkbox" ? Number(c.checked) : c.value);
+    });
+    if (sortKey !== "name" || descending) { state.push("sort=" + sortKey + (descending ? "-" : "")); }
+    var wanted = state.length ? "#f:" + state.join("&") : location.hash.indexOf("#f:") === 0 ? "#schools" : location.hash;
+    if (wanted !== location.hash) { try { history.replaceState(null, "", wanted); } catch (error) { /* some browsers refuse this for files: then only "back" forgets */ } }
+  }
+
+  function restore() {
+    if (location.hash.indexOf("#f:") !== 0) { return; }
+    var state = {};
+    location.hash.slice(3).split("&").forEach(function (pair) {
+      var at = pair.indexOf("=");
+      try { state[decodeURIComponent(pair.slice(0, at))] = decodeURIComponent(pair.slice(at + 1)); } catch (error) { /* a broken address is no reason to stop */ }
+    });
+    form.reset();
+    controls().forEach(function (c) {
+      if (!(c.id in state)) { return; }
+      if (c.type === "checkbox") { c.checked = state[c.id] === "1"; } else { c.value = state[c.id]; }
+      var shut = c.closest("details");
+      if (shut) { shut.open = true; }
+    });
+    locate();
+    var key = (state.sort || "name").replace(/-$/, "");
+    if (key in place || (key === "km" && centre)) { sortKey = key; descending = /-$/.test(state.sort || ""); }
+    document.getElementById("schools").scrollIntoView();
+  }
 })();

@@ -1,0 +1,114 @@
+"""The region in named facts: one row per school, one per local authority, and the figures that prose and charts quote."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from helpers.report import words
+from helpers.report.inputs import PackInputs
+from helpers.report.words import known, number, pct, year_words
+
+PHASES = ("primary", "secondary")
+
+
+def school_frame(inputs: PackInputs) -> pd.DataFrame:
+    """One row per school with what the region's page counts and lists: schools joined with baseline and expectations, unrounded."""
+    base = inputs.baseline[["urn", "context_expected_pct", "baseline_pct", "sd_pp"]]
+    wanted = [name for name in inputs.expectations.columns if name == "urn" or name not in inputs.schools]
+    frame = inputs.schools.merge(base, on="urn", how="left", validate="1:1").merge(
+        inputs.expectations[wanted], on="urn", how="left", validate="1:1"
+    )
+    frame.loc[frame["status"] != "assessed", wanted[1:]] = np.nan
+    frame["attendance_pct"] = 100 - frame["absence_pct"]
+    frame["pupils"] = frame["weight_r_to_11"].fillna(frame["roll"]) if "weight_r_to_11" in frame else frame["roll"]
+    frame["shown_ask_pp"] = frame["minimum_attendance_shown_pct"] - frame["attendance_pct"]
+    frame["pupil_days"] = frame["shown_ask_pp"] / 100 * words.SCHOOL_DAYS * frame["pupils"]
+    return frame
+
+
+def weighted_mean(values: pd.Series, weights: pd.Series) -> float | None:
+    """Mean weighted by pupils over the schools that have both; None when there is none."""
+    use = values.notna() & weights.notna() & (weights > 0)
+    return float(np.average(values[use], weights=weights[use])) if use.any() else None
+
+
+def region_facts(inputs: PackInputs) -> dict[str, dict]:
+    """The named facts behind the region's words and charts: name -> {value, unit, decimals}. A fact that cannot be known is left out."""
+    frame = school_frame(inputs)
+    facts: dict[str, dict] = {}
+
+    def add(name: str, value, unit: str = "", decimals: int = 0) -> None:
+        if known(value):
+            facts[name] = {"value": value, "unit": unit, "decimals": decimals}
+
+    assessed = frame[frame["ask_pp"].notna()]
+    add("schools", len(frame), "schools")
+    add("schools_with_expectation", len(assessed), "schools")
+    add("schools_without_expectation", len(frame) - len(assessed), "schools")
+    add("local_authorities", frame["la_code"].nunique(), "local authorities")
+    add("pupil_days", float(assessed["pupil_days"].sum()) if len(assessed) else None, "pupil-days")
+    for phase in PHASES:
+        some = assessed[assessed["phase"] == phase]
+        add(f"{phase}_schools", len(some), "schools")
+        for name, column, unit, decimals in [
+            ("attendance", "attendance_pct", "%", 2),
+            ("ask", "ask_pp", "pp", 2),
+            ("minimum", "minimum_attendance_shown_pct", "%", 2),
+            ("best_quarter", "peers_best_quartile_attendance_pct", "%", 2),
+        ]:
+            add(f"{phase}_{name}", weighted_mean(some[column], some["pupils"]), unit, decimals)
+        both = some[some["pre_pandemic_attendance_pct"].notna()]
+        add(f"{phase}_pre_pandemic", weighted_mean(both["pre_pandemic_attendance_pct"], both["pupils"]), "%", 2)
+        add(f"{phase}_chance", float(some["chance_unaided"].mean()) if len(some) else None, "", 2)
+        place = ("england", "England") if inputs.region_name == "England" else ("region", inputs.region_name)
+        rate = inputs.la_rates.get((*place, phase, "absence"))
+        add(f"{phase}_published", 100 - rate if rate is not None else None, "%", 2)
+    return facts
+
+
+def summary_words(facts: dict[str, dict], region: str, release: str) -> list[str]:
+    """The region in a few sentences, every figure a named fact."""
+
+    def say(name: str) -> str:
+        fact = facts[name]
+        return (pct if fact["unit"] == "%" else number)(fact["value"], fact["decimals"])
+
+    lines = [
+        f"This pack holds {say('schools')} state-funded schools in {say('local_authorities')} local authorities. "
+        f"{say('schools_with_expectation')} have a minimum for {year_words(words.year_after(release))}; {say('schools_without_expectation')} have "
+        "none, each with a reason."
+    ]
+    for phase in PHASES:
+        if f"{phase}_attendance" in facts:
+            text = (
+                f"In the {say(f'{phase}_schools')} {phase} schools with a minimum, attendance was {say(f'{phase}_attendance')} in "
+                f"{year_words(release)}, counting each pupil once. On average they are asked for {say(f'{phase}_ask')} percentage points more."
+            )
+            if f"{phase}_chance" in facts:
+                text += f" With no real change anywhere, {words.chance(facts[f'{phase}_chance']['value'])} of them would meet it by luck."
+            lines.append(text)
+    if "pupil_days" in facts:
+        lines.append(
+            f"If every school reached exactly its minimum, pupils in {region} would spend {say('pupil_days')} more pupil-days in school "
+            "over the year."
+        )
+    return lines
+
+
+def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
+    """One row per local authority, by name, unrounded, and the number of each ONS code on the map."""
+    rows, numbers = [], {}
+    groups = sorted(frame.groupby("la_code"), key=lambda pair: str(pair[1]["la_name"].iloc[0]))
+    for i, (_, group) in enumerate(groups, start=1):
+        codes = group["la_ons_code"].dropna() if "la_ons_code" in group else []
+        if len(codes):
+            numbers[codes.iloc[0]] = i
+        assessed = group[group["ask_pp"].notna()]
+        row = {"number": i, "name": group["la_name"].iloc[0], "schools": len(group), "assessed": len(assessed)}
+        for phase in PHASES:
+            some = assessed[assessed["phase"] == phase]
+            for name, column in (("attendance", "attendance_pct"), ("ask", "ask_pp")):
+                row[f"{phase}_{name}"] = weighted_mean(some[column], some["pupils"])
+        rows.append(row | {"pupil_days": float(assessed["pupil_days"].sum())})
+    return rows, numbers

@@ -1,0 +1,86 @@
+"""A region on one page, in words made from named facts, for somebody who leads the work in the region."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from helpers.report import gate, words
+from helpers.report.inputs import PackInputs
+from helpers.report.pages import environment
+from helpers.report.region_facts import PHASES, la_table, region_facts
+from helpers.report.words import known, number, pct, points, year_words
+
+LISTED_AREAS = 3
+
+
+def summary_facts(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | None = None) -> dict[str, dict]:
+    """The named facts of the one-page summary: those of `region_facts` and what only this page tells. What cannot be known is left out."""
+    found = dict(facts or region_facts(inputs))
+
+    def add(name: str, value, unit: str = "", decimals: int = 0) -> None:
+        if known(value):
+            found[name] = {"value": value, "unit": unit, "decimals": decimals}
+
+    assessed = frame[frame["ask_pp"].notna()]
+    for phase in PHASES:
+        some = assessed[assessed["phase"] == phase]
+        if len(some):
+            add(f"{phase}_ask_tenth", float(some["ask_pp"].quantile(0.1)), "pp", 2)
+            add(f"{phase}_ask_ninetieth", float(some["ask_pp"].quantile(0.9)), "pp", 2)
+            add(f"{phase}_by_luck", float(some["chance_unaided"].sum()), "schools")
+    if len(assessed):
+        add("pupils_a_day", float(assessed["pupil_days"].sum()) / words.SCHOOL_DAYS, "pupils")
+        add("above_typical", int((assessed["baseline_pct"] > assessed["context_expected_pct"]).sum()), "schools")
+        similar = inputs.summary[inputs.summary["urn"].isin(assessed["urn"])]
+        add("no_close_peers", int(similar["no_close_peers"].sum()), "schools")
+        named = inputs.peers[inputs.peers["named"]]
+        if inputs.alternatives is not None:
+            near = inputs.alternatives
+            named = pd.concat([named, near[near["named"] & near["urn"].isin(inputs.schools["urn"])]])
+        add("with_named", int(named["urn"].nunique()), "schools")
+    flags = {int(urn) for urn in inputs.flags} & set(inputs.schools["urn"].tolist())
+    add("flagged", len(flags), "schools")
+    return found
+
+
+def areas_in_words(frame: pd.DataFrame) -> list[dict]:
+    """The local authorities whose schools are asked for most, by pupil-days per pupil: name, pupil_days, days_each, share of all pupil-days (0-1)."""
+    areas = pd.DataFrame(la_table(frame)[0])
+    pupils = frame[frame["ask_pp"].notna()].groupby("la_name")["pupils"].sum()
+    areas["pupils"] = areas["name"].map(pupils)
+    areas = areas[(areas["assessed"] > 0) & (areas["pupils"] > 0)]
+    if len(areas) <= LISTED_AREAS:
+        return []
+    areas = areas.assign(days_each=areas["pupil_days"] / areas["pupils"], share=areas["pupil_days"] / areas["pupil_days"].sum())
+    most = areas.sort_values(["days_each", "name"], ascending=[False, True]).head(LISTED_AREAS)
+    return most[["name", "pupil_days", "days_each", "share"]].to_dict("records")
+
+
+def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | None = None) -> str:
+    """`summary.html`: one printed page. Every figure is a named fact or a row of a table made from the same frame."""
+    found = summary_facts(inputs, frame, facts)
+    quality = gate.summary(inputs, frame)
+    return (
+        environment()
+        .get_template("summary.html")
+        .render(
+            region=inputs.region_name,
+            release=year_words(inputs.release),
+            next_year=year_words(words.year_after(inputs.release)),
+            sample=inputs.sample,
+            marks={name: fact["value"] for name, fact in found.items()},
+            told={name: say(fact) for name, fact in found.items()},
+            phases=[phase for phase in PHASES if f"{phase}_attendance" in found],
+            areas=areas_in_words(frame),
+            verdict=quality["verdict"],
+            reasons=[row for row in quality["statuses"] if row["name"] != words.reason_name("assessed")],
+            words=words,
+        )
+    )
+
+
+def say(fact: dict) -> str:
+    """A fact as a reader sees it, without the name of what is counted."""
+    if fact["unit"] == "%":
+        return pct(fact["value"], fact["decimals"])
+    return points(fact["value"], fact["decimals"]) if fact["unit"] == "pp" else number(fact["value"], fact["decimals"])

@@ -1,0 +1,147 @@
+"""The table of schools on the region's page: its columns, its filters, and its rows in a compact form that a script without a server reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+
+from helpers.report import words
+from helpers.report.words import known, number
+
+ROWS_PER_PAGE = 50
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `decimals` is None for text. `place`: `shown` at first, `more` when a reader asks for it, `hidden` never. `filter`: `level`
+    (one of its values), `range` (from, to) or empty; `main` filters stand in front, the others under "More filters".
+    """
+
+    key: str
+    label: str
+    decimals: int | None = None
+    place: str = "shown"
+    filter: str = ""
+    main: bool = False
+    source: str = ""
+
+
+TABLE = [
+    Column("name", "School", source="school_name"),
+    Column("urn", "URN", 0, source="urn"),
+    Column("la", "Local authority", filter="level", main=True, source="la_name"),
+    Column("phase", "Phase", filter="level", main=True),
+    Column("status", "Minimum, or why there is none", place="more", filter="level", main=True),
+    Column("roll", "Pupils", 0, filter="range", source="roll"),
+    Column("attendance", "Attendance last year (%)", 1, source="attendance_pct"),
+    Column("minimum", "Minimum (%)", 1, source="minimum_attendance_shown_pct"),
+    Column("ask", "Improvement asked before rounding (points)", 2, filter="range", source="ask_pp"),
+    Column("chance", "Chance with no real change (in 100)", 0),
+    Column("persistent", "Persistent absence (%)", 1, filter="range", source="persistent_pct"),
+    Column("absence", "Overall absence (%)", 1, "more", "range", source="absence_pct"),
+    Column("fsm", "Free school meals (%)", 1, "more", "range", source="fsm_pct"),
+    Column("capacity", "Places (capacity)", 0, "more", "range", source="capacity"),
+    Column("school_type", "Type", None, "more", "level", source="school_type"),
+    Column("urban_rural", "Urban or rural", None, "more", "level", source="urban_rural"),
+    Column("admissions_policy", "Admissions", None, "more", "level", source="admissions_policy"),
+    Column("governance", "Governance", None, "more", "level", source="governance"),
+    Column("denomination", "Religious character", None, "more", "level", source="denomination"),
+    Column("sex_of_school", "Boys, girls or mixed", None, "more", "level", source="sex_of_school"),
+    Column("sixth_form", "Sixth form", None, "more", "level"),
+    Column("easting", "Easting (m)", 0, "hidden", source="easting"),
+    Column("northing", "Northing (m)", 0, "hidden", source="northing"),
+]
+
+
+def table_data(frame: pd.DataFrame) -> dict:
+    """The table in a compact form from `school_frame`: texts as numbers of their level, figures rounded as they are shown, missing as null.
+
+    Returns `columns` (key, label, decimals, place), `keys`, `levels` (key -> names in alphabetical order) and `rows` by name and URN.
+    A column that no school has a value for is left out.
+    """
+    made = {
+        "phase": frame["phase"].map(words.phase_words),
+        "status": frame["status"].map(words.reason_name),
+        "chance": 100 * frame["chance_unaided"],
+    }
+    if "sixth_form_pct" in frame:
+        made["sixth_form"] = frame["sixth_form_pct"].map(
+            lambda share: ("With sixth form" if share > 0 else "Without") if known(share) else None
+        )
+    levels, values, columns = {}, {}, []
+    for column in TABLE:
+        series = made.get(column.key, frame.get(column.source) if column.source else None)
+        if series is None or not (series.notna().any() or column.place == "shown"):
+            continue
+        if column.key == "name":
+            values["name"] = series.fillna("").tolist()
+        elif column.decimals is None:
+            texts = [value if known(value) else None for value in series.tolist()]
+            levels[column.key] = sorted({text for text in texts if text is not None})
+            place = {text: i for i, text in enumerate(levels[column.key])}
+            values[column.key] = [place.get(text) for text in texts]
+        else:
+            values[column.key] = [_figure(value, column.decimals) for value in series.tolist()]
+        columns.append({"key": column.key, "label": column.label, "decimals": column.decimals, "place": column.place})
+    order = sorted(range(len(frame)), key=lambda i: (values["name"][i].casefold(), values["urn"][i]))
+    keys = [column["key"] for column in columns]
+    return {"columns": columns, "keys": keys, "levels": levels, "rows": [[values[key][i] for key in keys] for i in order]}
+
+
+def _figure(value: float, decimals: int) -> float | int | None:
+    if not known(value):
+        return None
+    rounded = words.rounded(value, decimals)
+    return int(rounded) if decimals == 0 else float(rounded)
+
+
+def filters(data: dict) -> list[dict]:
+    """The filters that can part these rows: a level with more than one name, a range with more than one figure.
+
+    Each has key, label, kind (`level`, `range`), main, levels, and for a range the least and greatest figure.
+    """
+    found = []
+    for column in TABLE:
+        if not column.filter or column.key not in data["keys"]:
+            continue
+        levels = data["levels"].get(column.key, [])
+        at = data["keys"].index(column.key)
+        figures = [row[at] for row in data["rows"] if row[at] is not None] if column.filter == "range" else []
+        if len(levels) > 1 or len(set(figures)) > 1:
+            ends = [number(f(figures), column.decimals) for f in (min, max)] if figures else []
+            found.append(
+                {"key": column.key, "label": column.label, "kind": column.filter, "main": column.main, "levels": levels, "ends": ends}
+            )
+    return found
+
+
+def table_script(data: dict) -> str:
+    """The data as a script, so that the page also works from a folder, where browsers refuse to fetch files."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    return f"window.SCHOOLS={text};\n"
+
+
+def first_rows(data: dict) -> list[list[dict]]:
+    """The first page of the table, for readers without scripts."""
+    urn = data["keys"].index("urn")
+    shown = []
+    for row in data["rows"][:ROWS_PER_PAGE]:
+        cells = []
+        for column, value in zip(data["columns"], row, strict=True):
+            if column["place"] != "shown":
+                continue
+            link = f"schools/{row[urn]}.html" if column["key"] == "name" else ""
+            cells.append({"text": _cell(data, column, value), "number": column["decimals"] is not None, "link": link})
+        shown.append(cells)
+    return shown
+
+
+def _cell(data: dict, column: dict, value) -> str:
+    """A value as a reader sees it."""
+    if value is None:
+        return "–"
+    if column["key"] in data["levels"]:
+        return data["levels"][column["key"]][value]
+    return str(value) if column["key"] == "urn" or column["decimals"] is None else number(value, column["decimals"])
