@@ -84,7 +84,7 @@ FEATURES = [
     Feature("grammar_area_pct", GROUPS[7], "a non-selective school beside grammar schools has another intake", ("secondary",)),
     Feature("catholic", GROUPS[7], "faith schools differ in intake and catchment", ("primary",)),
     Feature("church_of_england", GROUPS[7], "faith schools differ in intake and catchment"),
-    Feature("muslim", GROUPS[7], "faith schools differ in intake and holidays"),
+    Feature("muslim", GROUPS[7], "faith schools differ in intake and holidays", ("secondary",)),
     Feature("other_faith", GROUPS[7], "faith schools differ in intake and catchment"),
     Feature("technical", GROUPS[7], "UTCs and studio schools admit at 13 or 14"),
     Feature("rurality", GROUPS[8], "0 major conurbation to 5 hamlets: travel and community differ", BOTH),

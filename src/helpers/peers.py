@@ -87,14 +87,29 @@ def nearest(own: np.ndarray, pool: np.ndarray, penalty: np.ndarray, barred: list
     return np.take_along_axis(part, order, axis=1), np.sqrt(np.take_along_axis(values, order, axis=1))
 
 
+def with_place(space: pd.DataFrame, info: pd.DataFrame, far_per_100_km: float) -> np.ndarray:
+    """Coordinates with the place on the map as two more: 100 km are worth `far_per_100_km`. A school without a point stands in the middle."""
+    place_m = info[["easting", "northing"]].astype("float64")
+    return np.hstack([space.to_numpy(), place_m.fillna(place_m.mean()).to_numpy() * (far_per_100_km / 100_000)])
+
+
+def peer_sets(register: pd.DataFrame, weights: pd.DataFrame, linked_pairs: pd.DataFrame, parameters) -> pd.DataFrame:
+    """The peers alone, without names or words: urn, peer_urn, rank, distance. Arguments as in `find_peers`; all assessed schools."""
+    info, linked = register.set_index("urn"), _linked(linked_pairs)
+    found = [
+        _search(space, info.loc[space.index], linked, parameters.peers_k, parameters.region_penalty, FAR_PER_100_KM[phase])[0]
+        for phase, space in coordinates(register, weights).items()
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
 def _search(
     space: pd.DataFrame, info: pd.DataFrame, linked: dict[int, set[int]], k: int, region_penalty: float, far_per_100_km: float
 ) -> tuple[pd.DataFrame, dict[int, str]]:
     """k nearest for each school of one phase within its block; long frame and the code of widened blocks."""
     urns, block, region = space.index.to_numpy(), info["block"].to_numpy(), info["region_name"].to_numpy()
     place = {u: i for i, u in enumerate(urns)}
-    place_m = info[["easting", "northing"]].astype("float64")
-    values = np.hstack([space.to_numpy(), place_m.fillna(place_m.mean()).to_numpy() * (far_per_100_km / 100_000)])
+    values = with_place(space, info, far_per_100_km)
     frames, widened = [], {}
     for name in sorted(set(block)):
         members = np.flatnonzero(block == name)
@@ -112,7 +127,7 @@ def _search(
                 np.array([where[place[u]] for u in {urns[i], *linked.get(urns[i], ())} if u in place and place[u] in where], dtype=int)
                 for i in rows
             ]
-            found, distance = nearest(values[rows], values[pool], penalty, barred, min(k + ALTERNATIVES, len(pool) - 1))
+            found, distance = nearest(values[rows], values[pool], penalty, barred, min(k, len(pool) - 1))
             frames.append(
                 pd.DataFrame(
                     {
@@ -127,6 +142,29 @@ def _search(
                 widened.update({int(u): code for u in urns[rows]})
     pairs = pd.concat(frames, ignore_index=True)
     return pairs[np.isfinite(pairs["distance"])], widened
+
+
+def _keep(
+    found: pd.DataFrame, frozen: pd.DataFrame, space: pd.DataFrame, info: pd.DataFrame, linked: dict[int, set[int]], k: int, region_penalty: float,
+    far_per_100_km: float,
+) -> pd.DataFrame:  # fmt: skip
+    """Last year's peers stay, with today's distance, where both schools are still compared and of the same kind; the nearest fill the places left."""
+    kept = frozen.loc[frozen["urn"].isin(space.index) & frozen["peer_urn"].isin(space.index), ["urn", "peer_urn"]]
+    same = info["block"].reindex(kept["urn"]).to_numpy() == info["block"].reindex(kept["peer_urn"]).to_numpy()
+    free = [b not in linked.get(a, ()) for a, b in kept.itertuples(index=False)]
+    kept = kept[same & np.array(free, dtype=bool)]
+    values = pd.DataFrame(with_place(space, info, far_per_100_km), index=space.index)
+    apart = (values.loc[kept["urn"]].to_numpy() - values.loc[kept["peer_urn"]].to_numpy()) ** 2
+    abroad = info["region_name"].reindex(kept["urn"]).to_numpy() != info["region_name"].reindex(kept["peer_urn"]).to_numpy()
+    kept = kept.assign(distance=np.sqrt(np.round(apart.sum(axis=1) + abroad * region_penalty**2, 10)), old=True)
+    new = found.merge(kept[["urn", "peer_urn", "old"]], on=["urn", "peer_urn"], how="left", validate="1:1")
+    both = pd.concat([kept, new.loc[new["old"].isna(), ["urn", "peer_urn", "distance"]].assign(old=False)], ignore_index=True)
+    both = both.sort_values(["urn", "old", "distance", "peer_urn"], ascending=[True, False, True, True])
+    among = both.groupby("urn").cumcount() < k
+    both = both.assign(peer=among).sort_values(
+        ["urn", "peer", "distance", "peer_urn"], ascending=[True, False, True, True], ignore_index=True
+    )
+    return both.assign(rank=both.groupby("urn").cumcount() + 1)[["urn", "peer_urn", "rank", "distance"]]
 
 
 def _name_schools(pairs: pd.DataFrame, k: int, named_max: int, named_cap: int) -> pd.Series:
@@ -160,15 +198,14 @@ def find_peers(
     linked_pairs: pd.DataFrame,
     parameters,
     progress: Callable[[str], None] | None = None,
+    frozen: pd.DataFrame | None = None,
 ) -> PeerFit:
     """The `peers_k` most similar schools of each school in `baseline`, near-equal alternatives, and up to `named_max` that do better.
 
-    `register` table `schools`; `baseline` and the result's `peers` as in the contract; `weights` from the context model (phase, feature,
-    weight);
-    `linked_pairs` (urn, related_urn). `parameters`: peers_k, region_penalty, named_max, named_cap. Named schools have a baseline lower by more
-    than 1.28
-    standard deviations of the difference. Returns `PeerFit`. Raises ValueError when a school of the baseline is not assessed in the
-    register.
+    `register` table `schools`; `baseline` and the result's `peers` as in the contract; `weights` from the context model (phase, feature, weight);
+    `linked_pairs` (urn, related_urn). `parameters`: peers_k, region_penalty, named_max, named_cap. `frozen` (urn, peer_urn): an earlier run's
+    peers, kept where they still exist. Named schools have a baseline lower by more than 1.28 standard deviations of the difference. Returns
+    `PeerFit`. Raises ValueError when a school of the baseline is not assessed in the register.
     """
     p = parameters
     linked = _linked(linked_pairs)
@@ -178,7 +215,10 @@ def find_peers(
         space = space[space.index.isin(baseline["urn"])]
         if progress:
             progress(f"similar schools, {phase}: {len(space):,} schools")
-        found, widened = _search(space, info.loc[space.index], linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase])
+        here = info.loc[space.index]
+        found, widened = _search(space, here, linked, p.peers_k + ALTERNATIVES, p.region_penalty, FAR_PER_100_KM[phase])
+        if frozen is not None:
+            found = _keep(found, frozen, space, here, linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase])
         all_pairs.append(found.assign(phase=phase))
         codes.update(widened)
     pairs = pd.concat(all_pairs, ignore_index=True)

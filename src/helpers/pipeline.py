@@ -51,7 +51,7 @@ def step_key(run: Parameters, step: str, previous: str) -> str:
     """What a step depends on: its notebook's cells, parameters, code, input files and the step before."""
     cells = [(c["cell_type"], "".join(c["source"])) for c in read_json(NOTEBOOKS / f"{step}.ipynb")["cells"]]
     parameters = run.model_dump(exclude=set(FOLDERS))
-    return text_hash(step, cells, parameters, run.is_sample, code_hash(), inputs_of(run.data_folder), previous)
+    return text_hash(step, cells, parameters, run.is_sample, code_hash(), inputs_of(run.data_folder), national.frozen_hash(run), previous)
 
 
 def _outline(path: Path) -> str:
