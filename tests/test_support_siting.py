@@ -15,7 +15,7 @@ from helpers import national
 from helpers.params import make
 from helpers.sources import read_folder
 from helpers.store import read_frame, read_json, write_frame, write_json
-from helpers.support import siting
+from helpers.support import coverage, siting
 from helpers.support.routing import Rules
 from helpers.support.siting import BEST, BY_PLACES, NOW, best_cover, candidates, counting_places, covers, greedy, hub_plan
 from tests import invented_schools
@@ -34,7 +34,7 @@ def covered(cover, need, chosen) -> float:
 
 
 @settings(max_examples=120, deadline=None)
-@given(problems(), st.sampled_from([1, 3, siting.KERNEL]))
+@given(problems(), st.sampled_from([1, 3, coverage.KERNEL]))
 def test_the_plan_is_the_best_of_all_choices_and_greedy_is_never_better(problem, kernel):
     cover, need, p = problem
     best = max(covered(cover, need, c) for c in combinations(range(cover.shape[1]), min(p, cover.shape[1])))

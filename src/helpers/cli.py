@@ -65,7 +65,9 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="folder of official files (default: the embedded, invented sample)")
     parser.add_argument("--release", metavar="YEAR", help="academic year of the newest full data, like 2022-23")
     parser.add_argument("--out", metavar="DIR", help="where results go (default: outputs)")
-    parser.add_argument("--records", metavar="DIR", help="what people recorded: ambitions, challenges, decisions, shocks (default: data/records)")
+    parser.add_argument(
+        "--records", metavar="DIR", help="what people recorded: ambitions, challenges, decisions, shocks (default: data/records)"
+    )
     parser.add_argument("--params", type=Path, metavar="FILE", help="parameter file, like params/london.yml")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set one parameter, like --set slope=0.15")
 

@@ -1,8 +1,8 @@
 """The national fit: built once per release for all of England and reused by every region.
 
-Four stages, each in its own folder of `outputs/<release>/national/`, each keyed by the hash of what it depends on: files, parameters, code and
-the stage before. A stage that is already there under the same key is only read. Every notebook asks for the stage it needs, so the notebooks run
-in the same way under `abie`, under plain papermill and by hand.
+Stages, each in its own folder of `outputs/<release>/national/`, each keyed by the hash of what it depends on: files, parameters, code and
+the stages before (from `records` on also what people recorded). A stage that is already there under the same key is only read. Every
+notebook asks for the stage it needs, so the notebooks run in the same way under `abie`, under plain papermill and by hand.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import context, expectation, forecast, links, panel, peers, register
+from helpers import context, expectation, forecast, links, panel, peers, records, register
 from helpers.faults import DataRefused, Fault
+from helpers.monitor import known_events
+from helpers.monitor import stage as monitor
 from helpers.params import PRE_PANDEMIC, Parameters
 from helpers.quality.gate import run_gate
 from helpers.sources import read_folder
-from helpers.store import code_hash, inputs_of, read_frame, read_json, stage, text_hash
+from helpers.store import code_hash, file_hash, inputs_of, read_frame, read_json, stage, text_hash
+from helpers.support import stage as support
 
 REFUSED = "quality.json"  # beside the release, only while the data is refused: the full list of what stopped it
 
@@ -52,6 +55,9 @@ def _ingest(run: Parameters) -> dict:
         "area_rates.parquet": readings.area_rates,
         "boundaries.parquet": readings.la_boundaries,
         "linked.parquet": links.linked(readings.links),
+        "hubs.parquet": readings.hubs,
+        "attendance.parquet": readings.attendance,
+        "later_census.parquet": readings.census.loc[readings.census["year"] > run.release, ["urn", "year", *monitor.MEASURES]],
         "files.parquet": readings.files.drop(columns="symbols"),
         "quality.json": gate.to_json(),
         "inputs.json": inputs_of(run.data_folder),
@@ -80,7 +86,15 @@ def _model(run: Parameters) -> dict:
 def _peers(run: Parameters) -> dict:
     """Similar schools, near-equal alternatives and the named ones."""
     before, model = load(run, "ingest"), load(run, "model")
-    found = peers.find_peers(before["register"], model["baseline"], model["weights"], before["linked"], run)
+    frozen = None
+    if run.frozen_peers:
+        if not run.frozen_peers.exists():
+            words = f"peers_from: there are no peers in {run.peers_from}"
+            raise DataRefused(
+                Fault("hard", "no_peers", words, what_to_do="Give the release folder of a finished run, such as outputs/2022-23.")
+            )
+        frozen = read_frame(run.frozen_peers)
+    found = peers.find_peers(before["register"], model["baseline"], model["weights"], before["linked"], run, frozen=frozen)
     return {"peers.parquet": found.peers, "alternatives.parquet": found.alternatives, "summary.parquet": found.summary}
 
 
@@ -97,6 +111,26 @@ def _expectations(run: Parameters) -> dict:
     }
 
 
+def _records(run: Parameters) -> dict:
+    """What people recorded, checked."""
+    register, asks = load(run, "ingest")["register"], load(run, "expectations")["expectations"]
+    return records.read_all(run.records_folder, register, asks, must_exist=bool(run.records))
+
+
+def _monitor(run: Parameters) -> dict:
+    """Shocks, and verdicts over the two years after the release. An invented country has no calendar of known events."""
+    calendar = known_events.read_calendar()
+    ingest, asks = load(run, "ingest"), load(run, "expectations")["expectations"]
+    told = calendar.head(0) if run.is_sample else calendar
+    return monitor.build(ingest, load(run, "model")["baseline"], asks, load(run, "records"), run.release, told)
+
+
+def _siting(run: Parameters) -> dict:
+    """Where the next hubs should open."""
+    ingest, asks = load(run, "ingest"), load(run, "expectations")["expectations"]
+    return support.build(ingest, load(run, "model")["baseline"], asks, load(run, "monitor")["verdicts"], run.seed)
+
+
 STAGES: dict[str, Stage] = {
     s.name: s
     for s in (
@@ -105,6 +139,7 @@ STAGES: dict[str, Stage] = {
             ("release",),
             (
                 *(f"{n}.parquet" for n in ("register", "panel", "area_rates", "boundaries", "linked", "files")),
+                *(f"{n}.parquet" for n in ("hubs", "attendance", "later_census")),
                 "quality.json",
                 "inputs.json",
             ),
@@ -118,7 +153,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "peers",
-            ("seed", "peers_k", "region_penalty", "named_max", "named_cap"),
+            ("seed", "peers_k", "region_penalty", "named_max", "named_cap", "peers_from"),
             ("peers.parquet", "alternatives.parquet", "summary.parquet"),
             _peers,
         ),
@@ -128,15 +163,24 @@ STAGES: dict[str, Stage] = {
             ("expectations.parquet", "calibration.parquet", "special_ranges.parquet"),
             _expectations,
         ),
+        Stage("records", (), records.STAGE_FILES, _records),
+        Stage("monitor", (), monitor.STAGE_FILES, _monitor),
+        Stage("siting", ("seed",), support.STAGE_FILES, _siting),
     )
 }
 
 
 def key(run: Parameters, name: str) -> str:
-    """What a stage depends on, as one hash: code, input files, its parameters and those of the stages before."""
+    """What a stage depends on, as one hash: code, input files, records where it reads them, its parameters and those of the stages before."""
     names = list(STAGES)[: list(STAGES).index(name) + 1]
     parameters = {p: getattr(run, p) for n in names for p in STAGES[n].parameters}
-    return text_hash(name, code_hash(), inputs_of(run.data_folder), parameters)
+    recorded = inputs_of(run.records_folder) if "records" in names else {}
+    return text_hash(name, code_hash(), inputs_of(run.data_folder), parameters, recorded, frozen_hash(run))
+
+
+def frozen_hash(run: Parameters) -> str:
+    """Hash of the earlier run's peers that are to be kept; empty where none are, or where they are not there."""
+    return file_hash(run.frozen_peers) if run.frozen_peers and run.frozen_peers.exists() else ""
 
 
 def folder(run: Parameters, name: str) -> Path:

@@ -15,6 +15,7 @@ from datetime import date
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from helpers.faults import DataRefused, Fault
@@ -156,6 +157,54 @@ def no_records() -> pd.DataFrame:
     """The frame of `read_records` when nobody recorded anything."""
     empty = pd.DataFrame(columns=list(RECORDS))
     return empty.astype({"urn": "int64", "kind": "str", "value": "float64", "date": "datetime64[s]", "reason": "str", "recorded_by": "str"})
+
+
+def for_school(records: pd.DataFrame, urn: int) -> dict:
+    """What was recorded for one school: `ambition` (attendance_pct, date, reason, recorded_by of the newest one, or None) and `challenges` (a list of
+    date, attendance_pct or None, reason, recorded_by, oldest first). Plain values, nothing missing but None."""
+    mine = records[records["urn"] == urn].sort_values("date", kind="stable")
+    rows = [
+        {
+            "kind": row.kind,
+            "attendance_pct": None if pd.isna(row.value) else float(row.value),
+            "date": row.date.date(),
+            "reason": row.reason,
+            "recorded_by": row.recorded_by,
+        }
+        for row in mine.itertuples(index=False)
+    ]
+    of_kind = {kind: [{k: v for k, v in row.items() if k != "kind"} for row in rows if row["kind"] == kind] for kind in KINDS}
+    return {"ambition": of_kind["ambition"][-1] if of_kind["ambition"] else None, "challenges": of_kind["challenge"]}
+
+
+def newest_ambitions(records: pd.DataFrame) -> pd.DataFrame:
+    """urn, agreed_attendance_pct, agreed_on, agreed_reason: the newest ambition of each school that has one."""
+    newest = records[records["kind"] == "ambition"].sort_values("date", kind="stable").drop_duplicates("urn", keep="last")
+    names = {"value": "agreed_attendance_pct", "date": "agreed_on", "reason": "agreed_reason"}
+    return newest[["urn", *names]].rename(columns=names).reset_index(drop=True)
+
+
+def beside_verdicts(verdicts: pd.DataFrame, records: pd.DataFrame, year: str) -> pd.DataFrame:
+    """Verdicts with the agreed ambition beside the minimum: agreed_attendance_pct, agreed_on, agreed_reason and ambition (`reached`, `not_reached`,
+    `too_early`, empty without one), in the words, too.
+
+    An ambition is for `year`, the year of the target, and is compared with the published rate as it stands. The verdict is about the
+    minimum alone: to agree more than the minimum never makes a school fail.
+    """
+    out = verdicts.merge(newest_ambitions(records), on="urn", how="left", validate="m:1")
+    other = out["year"] != year
+    for column in ("agreed_attendance_pct", "agreed_on", "agreed_reason"):
+        out[column] = out[column].mask(other)
+    attendance, has = 100 - out["absence_pct"], out["agreed_attendance_pct"].notna()
+    reached = attendance >= out["agreed_attendance_pct"] - 1e-9
+    cases = [~has, attendance.isna(), reached]
+    out["ambition"] = pd.Series(np.select(cases, ["", "too_early", "reached"], "not_reached"), index=out.index, dtype="str")
+    said = {"reached": "was reached", "not_reached": "was not reached; it was the school's own aim and no minimum", "too_early": "stands"}
+    told = [
+        f"{words} The agreed ambition of {value:.1f}% attendance ({date:%Y-%m-%d}) {said[ambition]}." if ambition else words
+        for words, value, date, ambition in zip(out["words"], out["agreed_attendance_pct"], out["agreed_on"], out["ambition"], strict=True)
+    ]
+    return out.assign(words=pd.Series(told, index=out.index, dtype="str"))
 
 
 def read_decisions(path: str | Path, referrals: pd.DataFrame, today: date | None = None) -> pd.DataFrame:

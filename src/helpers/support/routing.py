@@ -15,6 +15,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import norm
 
+from helpers.support.agreed import newest_ambitions
+
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
 TIERS = ("intensive", "light_touch", "talk_to_us")
 ABOUT = ["urn", "school_name", "la_name", "region_name", "phase", "status", "roll", "trust_name", "easting", "northing"]
@@ -188,8 +190,7 @@ def _why(row: dict) -> str:
 def with_records(referrals: pd.DataFrame, records: pd.DataFrame, decisions: pd.DataFrame | None = None) -> pd.DataFrame:
     """Referrals with the newest agreed ambition (`agreed_attendance_pct`), the challenges in words (`challenges`) and, where people have decided,
     their decision in its columns, which come last. Nothing is added to the list or taken off it."""
-    newest = records[records["kind"] == "ambition"].sort_values("date").drop_duplicates("urn", keep="last")
-    out = referrals.merge(newest[["urn", "value"]].rename(columns={"value": "agreed_attendance_pct"}), on="urn", how="left", validate="1:1")
+    out = referrals.merge(newest_ambitions(records).drop(columns="agreed_reason"), on="urn", how="left", validate="1:1")
     said = records[records["kind"] == "challenge"].sort_values(["urn", "date"])
     words: dict[int, list[str]] = {}
     for row in said.itertuples():

@@ -1,48 +1,35 @@
 """Where should the remaining hubs open? Candidate leads, the plan that covers most need within a travel limit, and naive plans beside it.
 
 Need is ask x roll: the pupils more in school on an average day that the minimum improvements ask for. A hub covers a school of its own phase within
-the limit. Choosing p sites that cover most need is the maximal covering location problem (Church and ReVelle 1974). Its linear relaxation over all
-candidates gives a bound that no plan can beat; the whole-number programme is then solved on the candidates with the best reduced costs, so the gap
-to the bound is stated for the full problem. HiGHS solves both. Distances are straight lines on the National Grid. Nobody has asked a candidate.
+the limit; `coverage.py` chooses the sites. Distances are straight lines on the National Grid. Nobody has asked a candidate.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.spatial import cKDTree
 
+from helpers.support.coverage import Cover, best_cover, counting_places, covers, greedy
 from helpers.support.hub_places import assign, fits, hub_leads
 from helpers.support.routing import Rules
 
 ANNOUNCED, EARLIER_UNNAMED, STILL_TO_COME = 36, 21, 33  # of 90 planned
 STRONG_Z = 1.28  # better than its circumstances by more than chance, as for the schools named in a report
 LEAST_ROLL = {"primary": 200, "secondary": 550}  # the smallest announced leads have 203 and 572 pupils
-KERNEL = 150
 LIMITS_KM = (25.0, 40.0, 60.0)
 LOAD_SHARE = 0.25  # the hubs are meant to reach 5,000 of about 20,000 schools
 DRAWS = 50
 NOW, BEST, BY_PLACES = "hubs open now", "best cover", "greedy, counting places"
+GAINS = {"plan": "str", "added": "int64", "urn": "Int64", "gain_pupils": "float64", "covered_pct": "float64"}
 LEAD_COLUMNS = ["urn", "school_name", "trust_name", "region_name", "phase", "serves", "easting", "northing"]
 
 
-@dataclass(frozen=True)
-class Cover:
-    """Sites chosen (row numbers of the candidates, in the order in which each adds most), need covered, the most that any choice could cover,
-    gap = 1 - need / bound, seconds, candidates offered to the whole-number programme, solver status in words."""
-
-    chosen: list[int]
-    need: float
-    bound: float
-    gap: float
-    seconds: float
-    kernel: int
-    status: str
+class NoPlan(ValueError):
+    """There is nothing to plan with; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -127,106 +114,6 @@ def candidates(schools: pd.DataFrame, leads: pd.DataFrame, referred: pd.Series |
     return found, pd.DataFrame(funnel)
 
 
-def covers(schools: pd.DataFrame, sites: pd.DataFrame, limit_km: float, road_factor: float = 1.0) -> sp.csr_matrix:
-    """Schools x sites, 1 where the site serves the school's phase within the limit."""
-    if schools.empty or sites.empty:
-        return sp.csr_matrix((len(schools), len(sites)))
-    trees = [cKDTree(f[["easting", "northing"]].to_numpy("float64")) for f in (schools, sites)]
-    near = trees[0].sparse_distance_matrix(trees[1], 1000 * limit_km / road_factor, output_type="ndarray")
-    ok = fits(schools["phase"].to_numpy()[near["i"]], sites["serves"].to_numpy()[near["j"]])
-    return sp.csr_matrix((np.ones(ok.sum()), (near["i"][ok], near["j"][ok])), shape=(len(schools), len(sites)))
-
-
-def greedy(cover: sp.csr_matrix, need: np.ndarray, p: int, among: list[int] | None = None) -> tuple[list[int], list[float]]:
-    """Sites one by one, each adding most need not yet covered (ties: the first), and what each added. Stops when nothing is added."""
-    columns, allowed = cover.tocsc(), np.arange(cover.shape[1]) if among is None else np.asarray(among, dtype=int)
-    left, chosen, gains = need.astype("float64").copy(), [], []
-    for _ in range(min(p, len(allowed))):
-        gain = (cover.T @ left)[allowed]
-        best = int(allowed[int(gain.argmax())])
-        if gain.max() <= 0:
-            break
-        left[columns.indices[columns.indptr[best] : columns.indptr[best + 1]]] = 0.0
-        chosen.append(best)
-        gains.append(float(gain.max()))
-    return chosen, gains
-
-
-def _merged(cover: sp.csr_matrix, need: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Schools that the same sites cover, as one with the sum of their needs; those that none covers left out. Loses nothing."""
-    cover = cover.tocsr()
-    cover.sort_indices()
-    keys = pd.Series([cover.indices[a:b].tobytes() for a, b in zip(cover.indptr, cover.indptr[1:], strict=False)])
-    code, different = pd.factorize(keys)
-    first = np.unique(code, return_index=True)[1]
-    rows = np.flatnonzero(different.to_numpy() != b"") if len(different) else np.array([], dtype=int)
-    return cover[first[rows]], np.bincount(code, weights=need, minlength=len(different))[rows]
-
-
-def _programme(cover: sp.csr_matrix, need: np.ndarray, p: int) -> tuple[np.ndarray, sp.csr_matrix, np.ndarray]:
-    """Cost, matrix and right-hand side over (sites, groups of schools): a group counts only when a site that covers it opens; p sites open."""
-    groups, sites = cover.shape
-    count = sp.csr_matrix(np.r_[np.ones(sites), np.zeros(groups)])
-    return np.r_[np.zeros(sites), -need], sp.vstack([sp.hstack([-cover, sp.eye(groups)]), count]).tocsr(), np.r_[np.zeros(groups), p]
-
-
-def best_cover(cover: sp.csr_matrix, need: np.ndarray, p: int, seconds: float = 40.0, gap: float = 1e-4, kernel: int = KERNEL) -> Cover:
-    """The p sites that cover most need. `cover` schools x candidates, `need` not already covered by hubs that are open.
-
-    Never worse than the greedy choice, which the programme's candidates include. `seconds` limits each of the two programmes; when the relaxation is
-    not solved in time the bound falls back to what all candidates together cover. Raises RuntimeError when the solver fails for another reason.
-    """
-    start = time.perf_counter()
-    whole, weight = _merged(cover, need)
-    first, first_gains = greedy(whole, weight, p)
-    n = whole.shape[1]
-    bound, keep, status, chosen = float(weight.sum()), np.array(first, dtype=int), "nothing to choose", first
-    if len(weight) and len(first) == p < n:
-        cost, matrix, right = _programme(whole, weight, p)
-        relaxed = linprog(cost, A_ub=matrix, b_ub=right, bounds=(0, 1), method="highs-ds", options={"time_limit": seconds})
-        if relaxed.status not in (0, 1):
-            raise RuntimeError(f"the relaxation of the siting problem was not solved: {relaxed.message}")
-        order = (whole.T @ weight).argsort(kind="stable")[::-1]
-        if relaxed.status == 0:
-            bound = min(bound, -relaxed.fun)
-            price = relaxed.lower.marginals[:n] + relaxed.upper.marginals[:n]
-            order = np.lexsort([np.arange(n), price, -relaxed.x[:n].round(9)])
-        keep = np.union1d(order[:kernel], first)
-        small, small_weight = _merged(whole[:, keep], weight)
-        cost, matrix, right = _programme(small, small_weight, p)
-        whole_numbers = np.r_[np.ones(len(keep)), np.zeros(len(small_weight))]
-        limits = {"time_limit": seconds, "mip_rel_gap": gap}
-        found = milp(
-            cost, constraints=LinearConstraint(matrix, -np.inf, right), bounds=Bounds(0, 1), integrality=whole_numbers, options=limits
-        )
-        if found.status not in (0, 1):
-            raise RuntimeError(f"the siting problem was not solved: {found.message}")
-        status = "solved" if found.status == 0 else f"stopped after {seconds:g} s"
-        if found.x is not None and -found.fun > sum(first_gains):
-            chosen = keep[np.flatnonzero(found.x[: len(keep)] > 0.5)].tolist()
-    order, gains = greedy(whole, weight, p, among=chosen)
-    covered = float(sum(gains))
-    missing = 1 - covered / bound if bound > 0 else 0.0
-    return Cover(order, covered, bound, max(missing, 0.0), time.perf_counter() - start, len(keep), status)
-
-
-def counting_places(cover: sp.csr_matrix, need: np.ndarray, p: int, places: int) -> list[int]:
-    """Sites one by one, each adding most need among the schools not yet served, of which it serves no more than its places. `cover` has a row per
-    school, greatest need first. A greedy choice: the plan that minds capacity."""
-    columns = cover.tocsc()
-    columns.sort_indices()
-    near = [columns.indices[a:b] for a, b in zip(columns.indptr, columns.indptr[1:], strict=False)]
-    left, chosen = need.astype("float64").copy(), []
-    for _ in range(min(p, len(near))):
-        gains = [0.0 if site in chosen else left[rows[left[rows] > 0][:places]].sum() for site, rows in enumerate(near)]
-        best = int(np.argmax(gains))
-        if gains[best] <= 0:
-            break
-        left[near[best][left[near[best]] > 0][:places]] = 0.0
-        chosen.append(best)
-    return chosen
-
-
 def naive_plans(found: pd.DataFrame, schools: pd.DataFrame, p: int) -> dict[str, list[int]]:
     """Plans that somebody might make without a map: row numbers of the candidates `found`, by name of the plan."""
     first = found.reset_index().drop_duplicates("la_name").set_index("la_name")["index"]
@@ -290,7 +177,7 @@ def hub_plan(
 
     `n_new` sites, by default 33 for 36 announced hubs and in proportion. Places are compared on a planning load: the quarter of schools whose asks
     need most pupils; it is no referral list. The hubs that opened earlier are not named in the data: `with_unknown_low_pct` and `_high_pct` are the
-    cover (5th and 95th percentile) when their number is drawn at random from the candidates and added. Raises ValueError when no hub can be placed
+    cover (5th and 95th percentile) when their number is drawn at random from the candidates and added. Raises `NoPlan` when no hub can be placed
     or no school could lead.
     """
     rules = rules or Rules()
@@ -299,7 +186,7 @@ def hub_plan(
     found, funnel = candidates(schools, leads, referred)
     n_new = round(STILL_TO_COME / ANNOUNCED * len(hubs)) if n_new is None else n_new
     if leads.empty or found.empty or n_new < 1:
-        raise ValueError(f"no plan: {len(leads)} hubs on the map, {len(found)} candidate leads, {n_new} hubs to come")
+        raise NoPlan(f"no plan: {len(leads)} hubs on the map, {len(found)} candidate leads, {n_new} hubs to come")
     need = schools["need_pupils"].to_numpy()
     open_now = np.asarray(covers(schools, leads, rules.travel_limit_km, rules.road_factor).sum(axis=1)).ravel() > 0
     cover = covers(schools, found, rules.travel_limit_km, rules.road_factor)
@@ -325,6 +212,30 @@ def hub_plan(
     sites = gained[gained["plan"].isin([BEST, BY_PLACES]) & (gained["added"] > 0)].merge(about, on="urn", how="left", validate="m:1")
     regions = _by_region(schools, load, hubs_then, rules)
     return HubPlan(leads, left_out, funnel, found, sites, gained, pd.DataFrame(rows), regions, solver, rules.travel_limit_km)
+
+
+def no_plan(
+    register: pd.DataFrame, baseline: pd.DataFrame, expectations: pd.DataFrame, hubs: pd.DataFrame, rules: Rules, referred, reason: str
+) -> HubPlan:
+    """The plan where there is none: what is known of hubs and candidates, empty tables with the columns of a plan, and the reason as the
+    solver's status."""
+    leads, left_out = hub_leads(hubs, register)
+    found, funnel = candidates(demand(register, baseline, expectations), leads, referred)
+    gains = pd.DataFrame({c: pd.Series(dtype=k) for c, k in GAINS.items()})
+    about = found.head(0)[[*LEAD_COLUMNS, "la_name", "roll", "strong_z"]]
+    sites = gains.merge(about, on="urn", how="left", validate="m:1")
+    covered = [f"covered_{limit:g}km_pct" for limit in LIMITS_KM]
+    measures = [*covered, "median_km", "p95_km", "places", "places_used", "hubs_full", "load_served_pct"]
+    measures += ["with_unknown_low_pct", "with_unknown_high_pct"]
+    comparison = pd.DataFrame(
+        {"plan": pd.Series(dtype="str"), "hubs": pd.Series(dtype="int64")} | dict.fromkeys(measures, pd.Series(dtype="float64"))
+    )
+    regions = pd.DataFrame(
+        {c: pd.Series(dtype="str") for c in ("region_name", "phase", "plan")}
+        | dict.fromkeys(["need_pupils", "covered_pct", "hubs", "load_schools", "load_placed"], pd.Series(dtype="float64"))
+    )
+    solver = Cover([], 0.0, 0.0, 0.0, 0.0, 0, reason)
+    return HubPlan(leads, left_out, funnel, found, sites, gains, comparison, regions, solver, rules.travel_limit_km)
 
 
 def _minding_places(found: pd.DataFrame, load: pd.DataFrame, leads: pd.DataFrame, n_new: int, rules: Rules) -> list[int]:
