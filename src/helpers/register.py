@@ -60,6 +60,7 @@ def build_register(readings, release: str) -> pd.DataFrame:
     out["block"] = blocks.blocks(detail).reindex(urns)
     out["selective"] = blocks.selective(detail).reindex(urns)
     out["grammar_area_pct"] = out["la_code"].map(blocks.grammar_area(detail).groupby(detail["la_code"]).first())
+    out["capacity"] = readings.establishments.drop_duplicates("urn").set_index("urn")["capacity"].reindex(urns)
     before = predecessors(readings.links)
     out["became_urn"] = _became(before, urns, out["in_census"])
     _fill_uncounted(out, readings, absence)

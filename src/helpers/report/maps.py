@@ -57,11 +57,30 @@ def la_map(
         size = round(min(4.0, max(1.2, 75 / len(there) ** 0.5)), 1)  # many dots are drawn small, or they would hide the map
         body.append(f'<path class="schools" stroke-width="{size}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>')
     if len(shapes) <= MOST_NUMBERED:
-        centres = to_picture(shapely.get_coordinates(shapely.point_on_surface(simple)))
+        centres = apart(to_picture(shapely.get_coordinates(shapely.point_on_surface(simple))))
         for code, (x, y) in zip(shapes["la_ons_code"], centres, strict=True):
             body.append(text(x, round(y + 4, 1), str(numbers[code]), "strong halo", "middle"))
     body += _legend(edges, height + 22)
     return svg(chart_id, WIDTH, height + 52, title, described, body, "chart map")
+
+
+def apart(places: np.ndarray, across: float = 19.0, down: float = 13.0) -> np.ndarray:
+    """Places of labels (x, y) moved as little as needed for no two to overlap: pairs closer than `across` and `down` part, half each."""
+    places = places.copy()
+    for _ in range(60):
+        moved = False
+        for i in range(len(places)):
+            for j in range(i):
+                dx, dy = places[i] - places[j]
+                x_lack, y_lack = across - abs(dx), down - abs(dy)
+                if x_lack > 0.1 and y_lack > 0.1:
+                    step = np.array([x_lack * (1 if dx >= 0 else -1), 0]) if x_lack < y_lack else np.array([0, y_lack * (1 if dy >= 0 else -1)])
+                    places[i] += step / 2
+                    places[j] -= step / 2
+                    moved = True
+        if not moved:
+            break
+    return places.round(1)
 
 
 def class_edges(values: pd.Series) -> list[float]:

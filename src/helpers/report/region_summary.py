@@ -38,28 +38,29 @@ def summary_facts(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict
             near = inputs.alternatives
             named = pd.concat([named, near[near["named"] & near["urn"].isin(inputs.schools["urn"])]])
         add("with_named", int(named["urn"].nunique()), "schools")
+        each = areas_asked(frame).set_index("name")["days_each"]
+        for which, name in (("least", each.idxmin()), ("most", each.idxmax())):
+            add(f"days_each_{which}", float(each[name]), "days", 2)
+            add(f"{which}_area", name)
     flags = {int(urn) for urn in inputs.flags} & set(inputs.schools["urn"].tolist())
     add("flagged", len(flags), "schools")
     return found
 
 
-def areas_in_words(frame: pd.DataFrame) -> list[dict]:
-    """The local authorities whose schools are asked for most, by pupil-days per pupil: name, pupil_days, days_each, share of all pupil-days (0-1)."""
+def areas_asked(frame: pd.DataFrame) -> pd.DataFrame:
+    """Local authorities with a minimum somewhere, most pupil-days first: name, pupil_days, days_each (per pupil and year), share of all (0-1)."""
     areas = pd.DataFrame(la_table(frame)[0])
-    pupils = frame[frame["ask_pp"].notna()].groupby("la_name")["pupils"].sum()
-    areas["pupils"] = areas["name"].map(pupils)
+    areas["pupils"] = areas["name"].map(frame[frame["ask_pp"].notna()].groupby("la_name")["pupils"].sum())
     areas = areas[(areas["assessed"] > 0) & (areas["pupils"] > 0)]
-    if len(areas) <= LISTED_AREAS:
-        return []
     areas = areas.assign(days_each=areas["pupil_days"] / areas["pupils"], share=areas["pupil_days"] / areas["pupil_days"].sum())
-    most = areas.sort_values(["days_each", "name"], ascending=[False, True]).head(LISTED_AREAS)
-    return most[["name", "pupil_days", "days_each", "share"]].to_dict("records")
+    return areas.sort_values(["pupil_days", "name"], ascending=[False, True])[["name", "pupil_days", "days_each", "share"]]
 
 
 def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | None = None) -> str:
     """`summary.html`: one printed page. Every figure is a named fact or a row of a table made from the same frame."""
     found = summary_facts(inputs, frame, facts)
     quality = gate.summary(inputs, frame)
+    areas = areas_asked(frame)
     return (
         environment()
         .get_template("summary.html")
@@ -71,7 +72,7 @@ def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | Non
             marks={name: fact["value"] for name, fact in found.items()},
             told={name: say(fact) for name, fact in found.items()},
             phases=[phase for phase in PHASES if f"{phase}_attendance" in found],
-            areas=areas_in_words(frame),
+            areas=areas.head(LISTED_AREAS).to_dict("records") if len(areas) > LISTED_AREAS else [],
             verdict=quality["verdict"],
             reasons=[row for row in quality["statuses"] if row["name"] != words.reason_name("assessed")],
             words=words,
@@ -81,6 +82,8 @@ def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | Non
 
 def say(fact: dict) -> str:
     """A fact as a reader sees it, without the name of what is counted."""
+    if isinstance(fact["value"], str):
+        return fact["value"]
     if fact["unit"] == "%":
         return pct(fact["value"], fact["decimals"])
     return points(fact["value"], fact["decimals"]) if fact["unit"] == "pp" else number(fact["value"], fact["decimals"])

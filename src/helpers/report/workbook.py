@@ -24,7 +24,8 @@ MOST_PEER_ROWS = 20_000
 FIXED_DATE = datetime(2000, 1, 1)  # no clock in a result: the same run gives the same bytes
 
 SCHOOLS = [
-    "urn", "school_name", "la_name", "region_name", "phase", "status", "school_type", "trust_name", "roll", "weight_r_to_11", "absence_pct",
+    "urn", "school_name", "la_name", "region_name", "phase", "status", "school_type", "trust_name", "roll", "weight_r_to_11", "capacity",
+    "absence_pct",
     "persistent_pct", "pre_pandemic_absence_pct", "fsm_pct", "sen_support_pct", "ehcp_pct", "eal_pct", "years_6_to_8_pct", "sixth_form_pct",
     "sex_of_school", "denomination", "admissions_policy", "governance", "urban_rural", "easting", "northing",
 ]  # fmt: skip
