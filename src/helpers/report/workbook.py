@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import warnings
-import zipfile
-from datetime import datetime
 from pathlib import Path
 
 import gptables as gpt
 import pandas as pd
-from gptables.core.wrappers import GPWorkbook
 
 from helpers import dictionary
-from helpers.report import gate, words
+from helpers.report import gate, sheets, words
 from helpers.report.inputs import PackInputs
-from helpers.report.words import known, year_words
+from helpers.report.words import year_words
 
-LANGUAGE = "en-GB"
-MISSING = "[x]"
 MOST_PEER_ROWS = 20_000
-FIXED_DATE = datetime(2000, 1, 1)  # no clock in a result: the same run gives the same bytes
 
 SCHOOLS = [
     "urn", "school_name", "la_name", "region_name", "phase", "status", "school_type", "trust_name", "roll", "weight_r_to_11", "capacity",
@@ -67,58 +58,14 @@ def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], p
 
     Figures are written unrounded and shown to the decimals of the dictionary; what is missing is written `[x]`.
     """
-    sheets = {name: table for name, table in _sheets(inputs, frame, areas).items() if table is not None}
-    notes = pd.DataFrame(NOTES, columns=["Note reference", "Note text"])
-    with warnings.catch_warnings():
-        # gptables warns of every shorthand cell and of pandas 4; the shorthand is explained on the sheets.
-        warnings.simplefilter("ignore")
-        book: GPWorkbook = gpt.produce_workbook(
-            path,
-            sheets,
-            cover=_cover(inputs),
-            notes_table=notes,
-            auto_width={label: False for label in sheets} | {"Contents": False, "Notes": False},
-            workbook_options={"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
-        )
-        book.set_properties(
-            {
-                "title": f"Attendance expectations {year_words(words.year_after(inputs.release))}: {inputs.region_name}",
-                "subject": words.MARKING,
-                "comments": words.FORMULA + (f" {words.INVENTED}." if inputs.sample else ""),
-                "created": FIXED_DATE,
-            }
-        )
-        for label, table in sheets.items():
-            sheet = book.get_worksheet_by_name(label)
-            sheet.freeze_panes(table.data_range[0] + 1, 2 if "School name" in table.table.columns else 1)
-            sheet.set_landscape()
-            sheet.set_paper(9)
-            sheet.fit_to_pages(1, 0)
-            sheet.repeat_rows(table.data_range[0])
-            sheet.set_footer("&L" + words.MARKING.replace("&", "&&") + "&RPage &P of &N")
-            for i, column in enumerate(table.table.columns):
-                sheet.set_column(i, i, _width(table.table[column], column))
-        for label in ("Contents", "Notes"):
-            book.get_worksheet_by_name(label).set_column(0, 0, 20)
-            book.get_worksheet_by_name(label).set_column(1, 1, 100)
-        book.close()
-    _set_language(path)
-
-
-def _cover(inputs: PackInputs) -> gpt.Cover:
-    intro = [words.MARKING, words.FORMULA]
-    if inputs.sample:
-        intro.insert(0, f"{words.INVENTED}.")
-    return gpt.Cover(
-        title=f"Attendance expectations for {year_words(words.year_after(inputs.release))}: {inputs.region_name}",
-        intro=intro,
-        about=[
-            f"Each school’s minimum improvement in attendance on {year_words(inputs.release)}, how it is made, and the schools most like it.",
-            f"{MISSING} means that a figure is not available or does not apply. Nothing is estimated in its place.",
-            "To filter or sort a table, select one of its headings, then choose Data and Filter.",
-            "The same figures are on the page of each school in the folder schools, and in the CSV files beside this file.",
-        ],
-    )
+    title = f"Attendance expectations for {year_words(words.year_after(inputs.release))}: {inputs.region_name}"
+    about = [
+        f"Each school’s minimum improvement in attendance on {year_words(inputs.release)}, how it is made, and the schools most like it.",
+        f"{sheets.MISSING} means that a figure is not available or does not apply. Nothing is estimated in its place.",
+        "To filter or sort a table, select one of its headings, then choose Data and Filter.",
+        "The same figures are on the page of each school in the folder schools, and in the CSV files beside this file.",
+    ]
+    sheets.write(path, _sheets(inputs, frame, areas), title, about, NOTES, inputs.sample)
 
 
 def _sheets(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict]) -> dict[str, gpt.GPTable | None]:
@@ -216,54 +163,10 @@ def peer_frame(inputs: PackInputs) -> pd.DataFrame:
     return peers.merge(names, on="peer_urn", how="left", validate="m:1").sort_values(["urn", "rank"], ignore_index=True)
 
 
-def _heading(name: str) -> str:
-    return EXTRA_LABELS.get(name) or dictionary.label(name)
-
-
 def _table(
     inputs: PackInputs, frame: pd.DataFrame, columns: list[str], table_name: str, title: str, headings: dict[str, str] | None = None
 ) -> gpt.GPTable | None:
-    """A gptables table with plain headings, number formats and `[x]` where a figure is missing; None for an empty frame."""
-    columns = [name for name in columns if name in frame]
-    if frame.empty or not columns:
-        return None
-    titles = [headings[name] if headings else _heading(name) for name in columns]
-    known_decimals = dictionary.read_dictionary().drop_duplicates("name").set_index("name")["decimals"].to_dict() | DECIMALS
-    out, formats = {}, []
-    for name, heading in zip(columns, titles, strict=True):
-        out[heading] = pd.Series([_cell(value) for value in frame[name].tolist()], dtype="object")
-        if name in ("urn", "peer_urn"):
-            formats.append({"column": {"columns": [heading], "format": {"num_format": "0"}}})
-        elif known(known_decimals.get(name)):
-            places = int(known_decimals[name])
-            formats.append({"column": {"columns": [heading], "format": {"num_format": "#,##0" + ("." + "0" * places if places else "")}}})
-    return gpt.GPTable(
-        table=pd.DataFrame(out),
-        table_name=table_name,
-        title=title,
-        subtitles=([f"{words.INVENTED}."] if inputs.sample else []) + [words.MARKING],
-        instructions=f"This worksheet contains one table. Numbers in square brackets refer to the notes sheet. {MISSING} means not available.",
-        index_columns={2: 0},
-        additional_formatting=formats,
-    )
-
-
-def _cell(value):
-    """A cell that gptables leaves alone: missing as a shorthand, truth in words, text without its markup for links and notes."""
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if not known(value):
-        return MISSING
-    if isinstance(value, str):
-        value = value.replace("](", "] (").replace("$$", "$ $").strip()
-        return value if any(c.isalnum() for c in value) else MISSING
-    return value
-
-
-def _width(values: pd.Series, heading: str) -> float:
-    """Column width in characters: the longest cell within reason, wide enough for the longest word of the heading."""
-    longest = max((len(str(v)) for v in values.head(3000) if isinstance(v, str)), default=8)
-    return float(min(max(longest + 2, max(len(word) for word in heading.split()) + 3, 11), 60))
+    return sheets.table(frame, columns, table_name, title, inputs.sample, headings or EXTRA_LABELS, DECIMALS)
 
 
 def write_csv_files(inputs: PackInputs, frame: pd.DataFrame, schools: Path, peers: Path) -> None:
@@ -275,19 +178,3 @@ def write_csv_files(inputs: PackInputs, frame: pd.DataFrame, schools: Path, peer
     frame[columns].to_csv(schools, index=False, encoding="utf-8-sig", lineterminator="\n")
     similar = peer_frame(inputs)[PEERS]
     similar.assign(km=similar["km"].round(1)).to_csv(peers, index=False, encoding="utf-8-sig", lineterminator="\n")
-
-
-def _set_language(path: Path) -> None:
-    """Add the language to the document's properties (XlsxWriter cannot), keeping the fixed dates of its entries."""
-    handle, temporary = tempfile.mkstemp(suffix=".xlsx", dir=path.parent)
-    os.close(handle)
-    try:
-        with zipfile.ZipFile(path) as old, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as new:
-            for entry in old.infolist():
-                data = old.read(entry)
-                if entry.filename == "docProps/core.xml":
-                    data = data.replace(b"</cp:coreProperties>", f"<dc:language>{LANGUAGE}</dc:language></cp:coreProperties>".encode())
-                new.writestr(entry, data, zipfile.ZIP_DEFLATED)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
