@@ -90,8 +90,8 @@ class PackInputs:
 
     `register` holds every school of England (for the names of peers elsewhere), `national_baseline` their baselines, `boundaries` the
     local authorities in EPSG:27700, `area_rates` the published rates. `alternatives` are the near-equals behind the last peer (a named school may
-    be one), `files` what each input file was taken for. `manifest` holds `inputs`, `parameters` and, for the embedded
-    sample, `sample: true`.
+    be one), `files` what each input file was taken for, `naming` (urn, peer_urn, km) every report of England that names a school. `manifest`
+    holds `inputs`, `parameters` and, for the embedded sample, `sample: true`.
     """
 
     region_name: str
@@ -113,6 +113,7 @@ class PackInputs:
     facts: dict = field(default_factory=dict)
     alternatives: pd.DataFrame | None = None
     files: pd.DataFrame | None = None
+    naming: pd.DataFrame | None = None
 
     def __post_init__(self):
         faults = [fault for name, needed in NEEDED.items() for fault in _missing_columns(getattr(self, name), name, needed)]
@@ -182,6 +183,7 @@ class PackInputs:
             manifest=manifest,
             quality=_json(region_folder / "quality.json", {}),
             facts=_json(region_folder / "facts.json", {}),
+            naming=_naming(national_folder),
             **optional,
         )
 
@@ -243,6 +245,14 @@ class PackInputs:
         return ByUrn(peers, "rank")
 
     @cached_property
+    def named_by(self) -> dict[int, list[dict]]:
+        """The reports of England that name a school, by the school named: urn of the report and km."""
+        found: dict[int, list[dict]] = {}
+        for row in [] if self.naming is None else self.naming.to_dict("records"):
+            found.setdefault(int(row["peer_urn"]), []).append(row)
+        return found
+
+    @cached_property
     def history(self) -> ByUrn:
         """Figures up to the release: what came later is an outcome and belongs in no report on a target."""
         return ByUrn(self.panel[self.panel["year"] <= self.release], "year")
@@ -276,6 +286,13 @@ class PackInputs:
 def _find(folder: Path, name: str) -> Path:
     """A national artefact, in the folder itself or in the folder of the stage that made it."""
     return next(iter(sorted(folder.glob(f"*/{name}.parquet"))), folder / f"{name}.parquet")
+
+
+def _naming(national_folder: Path) -> pd.DataFrame | None:
+    """Who is named in whose report, in all England; None where the national store does not hold the peers."""
+    paths = [path for name in ("peers", "alternatives") for path in [_find(national_folder, name)] if path.is_file()]
+    named = [pd.read_parquet(path, columns=["urn", "peer_urn", "km"], filters=[("named", "==", True)]) for path in paths]
+    return pd.concat(named, ignore_index=True) if named else None
 
 
 def _missing_columns(frame: pd.DataFrame, name: str, needed: list[str]) -> list[Fault]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from helpers.report import caveats, charts, words
+from collections.abc import Collection
+
+from helpers.report import advice, caveats, charts, words
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 from helpers.report.words import as_published_decimals, known, number, pct, points, signed, year_words
@@ -54,7 +56,8 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
         "peers": _peers(inputs, urn, school) if expectation else None,
         "drivers": _drivers(inputs, urn, baseline) if baseline else None,
         "persistent": _persistent(inputs, school),
-        "transitions": _transitions(school),
+        "transitions": advice.transitions(school),
+        "notice": advice.notice(inputs, urn, school) if expectation else None,
         "caveats": caveats.for_school(inputs, urn, school, baseline, expectation),
         "flags": caveats.flagged(inputs, urn),
         "sources": inputs.source_lines,
@@ -62,9 +65,13 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
     return facts
 
 
-def render(facts: dict) -> str:
-    """The school's page as HTML."""
-    return environment().get_template("school.html").render(f=facts, words=words)
+def render(facts: dict, marking: str = words.MARKING, within: Collection[int] | None = None) -> str:
+    """The school's page as HTML, under a marking.
+
+    A page in a pack links to all schools of it. `within` are the URNs whose pages go out together with this one, where there is no pack: only they
+    are linked.
+    """
+    return environment().get_template("school.html").render(f=facts, words=words, MARKING=marking, within=within)
 
 
 def _about(school: dict) -> list[tuple[str, str]]:
@@ -312,7 +319,6 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
         "no_close": bool(summary.get("no_close_peers")),
         "widened": bool(summary.get("widened") or summary.get("code")),
         "near": f"Ranks after {most} are almost as close as rank {most} and are listed because they do better." if beyond else "",
-        "times_named": int(summary["times_named"]) if known(summary.get("times_named")) else 0,
     }
 
 
@@ -345,15 +351,3 @@ def _persistent(inputs: PackInputs, school: dict) -> dict | None:
     area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
     place = f"Across {school['phase']} schools in {school['la_name']} it was {pct(area, 1)}." if area is not None else ""
     return {"shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])), "area": place}
-
-
-def _transitions(school: dict) -> dict | None:
-    share = school.get("years_6_to_8_pct")
-    if not known(share):
-        return None
-    if share < 0.05:
-        return {"share": 0.0, "sentence": "This school has no pupils in Years 6 to 8."}
-    return {
-        "share": share,
-        "sentence": f"{pct(share, 0)} of this school’s pupils are in Years 6 to 8, around the move from primary to secondary school.",
-    }
