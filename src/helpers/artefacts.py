@@ -18,8 +18,15 @@ MADE_BY = {
     "summary": "03_peers",
     "expectations": "04_expectations",
     "special_ranges": "04_expectations",
+    "referrals": "06_support",
+    "offers": "06_support",
+    "draws": "06_support",
+    "left_out": "06_support",
+    "hub_sites": "06_support",
+    "verdicts": "07_monitor",
+    "shocks": "07_monitor",
 }
-CONTRACT = ("schools", "baseline", "peers", "expectations")
+CONTRACT = ("schools", "baseline", "peers", "expectations", "referrals", "offers", "draws", "left_out", "hub_sites", "verdicts", "shocks")
 
 
 class NotYetRun(RuntimeError):

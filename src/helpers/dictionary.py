@@ -11,7 +11,14 @@ import pandera.pandas as pa
 from helpers.faults import DataRefused, Fault
 from helpers.paths import DICTIONARY
 
-_DTYPES = {"int": "int64", "float": "float64", "bool": "bool", "text": "str"}
+_DTYPES = {"int": "int64", "float": "float64", "bool": "bool", "text": "str", "date": "datetime64[s]"}
+_KEYS = {
+    "peers": ["urn", "peer_urn"],
+    "verdicts": ["urn", "year"],
+    "shocks": ["shock_id"],
+    "hub_sites": ["plan", "urn"],
+    "draws": ["round", "urn"],
+}
 
 
 @cache
@@ -60,7 +67,7 @@ def schema(table: str) -> pa.DataFrameSchema:
         fields[row.name] = pa.Column(dtype, checks, nullable=nullable, coerce=True, required=True)
     if not fields:
         columns(table)
-    return pa.DataFrameSchema(fields, unique=["urn", "peer_urn"] if table == "peers" else ["urn"], strict=False, name=table)
+    return pa.DataFrameSchema(fields, unique=_KEYS.get(table, ["urn"]), strict=False, name=table)
 
 
 def validate(frame: pd.DataFrame, table: str) -> pd.DataFrame:
