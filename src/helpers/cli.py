@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=_positive, default=min(os.cpu_count() or 1, 4), metavar="N", help="processes at once (default: %(default)s)"
     )
     run.add_argument("--scheduler", metavar="ADDR", help="address of a Dask cluster that shares this file system, like tcp://host:8786")
+    run.add_argument("--pdf", action="store_true", help="also a PDF beside every school's page; those that have not changed are kept")
     run.set_defaults(do=_run)
 
     check = commands.add_parser("check", help="recognise, validate and reconcile files, without a run")
@@ -109,6 +110,8 @@ def _run(args: argparse.Namespace) -> int:
     regions = list(dict.fromkeys([ENGLAND, *REGIONS] if args.all else named or ([run.region] if args.params else [ENGLAND])))
     began = time.perf_counter()
     results = pipeline.run_all(run, regions, jobs=args.jobs, scheduler=args.scheduler, console=console)
+    if args.pdf:
+        pipeline.add_pdfs(run, results, threads=args.jobs, console=console)
     failed = [r for r in results if not r.ok]
     made = [r for r in results if r.ok]
     console.print(f"\n{len(made)} of {len(results)} regions done in {time.perf_counter() - began:.0f} s.")

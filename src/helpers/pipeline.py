@@ -55,9 +55,10 @@ def step_key(run: Parameters, step: str, previous: str) -> str:
 
 
 def _outline(path: Path) -> str:
-    """A cheap fingerprint of an artefact: the hash of a file, names and sizes of a folder."""
+    """A cheap fingerprint of an artefact: the hash of a file, names and sizes of a folder. PDFs are put into a pack later and know themselves."""
     if path.is_dir():
-        return text_hash(*[(p.relative_to(path).as_posix(), p.stat().st_size) for p in sorted(path.rglob("*")) if p.is_file()])
+        files = (p for p in sorted(path.rglob("*")) if p.is_file() and p.suffix != ".pdf")
+        return text_hash(*[(p.relative_to(path).as_posix(), p.stat().st_size) for p in files])
     return file_hash(path) if path.exists() else "missing"
 
 
@@ -167,6 +168,39 @@ def run_all(
             results.append(result)
             done(result)
     return sorted(results, key=lambda r: list(regions).index(r.region))
+
+
+def add_pdfs(run: Parameters, results: list[RegionResult], threads: int = 1, console: Console | None = None) -> None:
+    """Write the PDFs of every region that was run, one region after the other, with a progress bar.
+
+    England and its regions share one store of PDFs, so that each school is set once. A failure is noted in the region's result.
+    """
+    from helpers.report import pdf  # the compiler and its fonts: only those who ask for PDFs pay for the import
+    from helpers.report.inputs import PackInputs
+
+    console = console or Console()
+    for result in results:
+        if not result.ok:
+            continue
+        region = run.model_copy(update={"region": result.region})
+        columns = (TextColumn(f"{result.region:<26}"), BarColumn(20), TextColumn("PDF {task.completed} of {task.total}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+            bar = bars.add_task("", total=None)
+            try:
+                inputs = PackInputs.from_folders(region.region_folder, region.national_folder)
+                report = pdf.write_pdfs(
+                    inputs,
+                    region.region_folder / "pack",
+                    run.release_folder / ".pdf",
+                    threads,
+                    lambda done, total, bar=bar: bars.update(bar, completed=done, total=total),
+                )
+            except Exception as error:  # as with notebooks: the other regions go on
+                result.failed_step = "pdf"
+                result.message = f"{type(error).__name__}: {error} {' '.join(getattr(error, '__notes__', []))}".strip()
+                continue
+        each = f", {1000 * report.seconds / report.made:.0f} ms each" if report.made else ""
+        console.print(f"{result.region}: {report.pdfs} PDFs, {report.made} of them set now ({report.seconds:.0f} s{each})")
 
 
 def _client(scheduler: str | None):
