@@ -27,33 +27,41 @@ def trial_schools(seen: pd.DataFrame, most: int = TRIAL_SCHOOLS, seed: int = 202
     return chosen.sort_values("urn", ignore_index=True)
 
 
-def lottery(seen: pd.DataFrame, effect_pp: float, worlds: int, seed: int, draws: int = 999, share: float = 0.5) -> pd.DataFrame:
+def lottery(
+    seen: pd.DataFrame, effect_pp: float, worlds: int, seed: int, draws: int = 999, share: float = 0.5, as_it_was: bool = False
+) -> pd.DataFrame:
     """Trials: `COLUMNS` for the difference of means, the regression (HC2, and clustered by authority) and randomisation inference.
 
-    Every world has its own surprises and its own lottery over the schools of `seen`. The truth of a world is the mean planted effect of
-    its schools.
+    Every world has its own surprises and its own lottery over the schools of `seen`. The truth of a world is the mean planted effect of its
+    schools. `as_it_was`: outcomes as they really came, no world made: only the lottery is invented.
     """
     rng = np.random.default_rng(seed)
-    stratum = assign.strata(seen).to_numpy()
-    surprises = deck(seen).deal(rng, worlds)
-    base = seen.assign(stratum=stratum, treated=False, outcome=0.0, log_roll=np.log(seen["roll"]))
-    base["fsm_pct"] = base["fsm_pct"].fillna(base["fsm_pct"].median())
-    basis = effects.residual_maker(base)
     rows = []
-    for world in range(worlds):
-        treated = assign.draw(stratum, share, rng)
-        effect = planted(effect_pp, seen, rng)
-        outcome = invented_outcome(seen, surprises[:, world], treated * effect)
-        here = base.assign(treated=treated, outcome=outcome)
-        again = effects.permutations(treated, stratum, draws, rng)
+    for world, here, truth in _trials(seen, effect_pp, worlds, rng, share, as_it_was):
+        again = effects.permutations(here["treated"].to_numpy(), here["stratum"].to_numpy(), draws, rng)
+        outcome, treated = here["outcome"].to_numpy("float64"), here["treated"].to_numpy("float64")
         found = (
             effects.difference(here),
             effects.itt(here),
             effects.itt(here, cluster="la_code"),
-            effects.invert(outcome, treated.astype("float64"), again, basis),
+            effects.invert(outcome, treated, again, effects.residual_maker(here)),
         )
-        rows += [{"world": world, "truth_pp": effect.mean(), **row} for row in found]
+        rows += [{"world": world, "truth_pp": truth, **row} for row in found]
     return pd.DataFrame(rows)[COLUMNS]
+
+
+def _trials(seen: pd.DataFrame, effect_pp: float, worlds: int, rng: np.random.Generator, share: float, as_it_was: bool = False):
+    """World, frame as of `effects.with_outcomes`, and the planted mean effect, one world after another."""
+    stratum = assign.strata(seen).to_numpy()
+    base = seen.assign(stratum=stratum, log_roll=np.log(seen["roll"]), fsm_pct=seen["fsm_pct"].fillna(seen["fsm_pct"].median()))
+    surprises = None if as_it_was else deck(seen).deal(rng, worlds)
+    for world in range(worlds):
+        treated = assign.draw(stratum, share, rng)
+        gain = planted(effect_pp, seen, rng)
+        outcome = seen["y_next"].to_numpy("float64") + treated * gain
+        if surprises is not None:
+            outcome = invented_outcome(seen, surprises[:, world], treated * gain)
+        yield world, base.assign(treated=treated, outcome=outcome), gain.mean()
 
 
 def cutoff(seen: pd.DataFrame, running: str, at: float, effect_pp: float, worlds: int, seed: int) -> pd.DataFrame:
@@ -142,9 +150,9 @@ def monte_carlo(share: float, worlds: int) -> tuple[float, float]:
 
 
 def power_curve(seen: pd.DataFrame, sizes_pp: tuple[float, ...], worlds: int, seed: int) -> pd.DataFrame:
-    """Power by simulation beside the formula: effect_pp, simulated, simulated_low, simulated_high (Monte-Carlo), formula.
+    """Power by simulation beside the formula: effect_pp, simulated, formula, formula_low, formula_high (its Monte-Carlo range).
 
-    The surprises of a world and its lottery are the same at every size, so the curve is smooth. The formula knows only the variance left
+    Simulated: the regression with HC2. The surprises of a world and its lottery are the same at every size, so the curve is smooth. The formula knows only the variance left
     after covariates and blocks.
     """
     parts = power.variance_parts(seen, assign.strata(seen), effects.ADJUST[:2])
@@ -152,24 +160,9 @@ def power_curve(seen: pd.DataFrame, sizes_pp: tuple[float, ...], worlds: int, se
     df = parts["n"] - parts["blocks"] - 3
     rows = []
     for size in sizes_pp:
-        found = lottery_of_regressions(seen, -size, worlds, seed)
-        share = float(found["p_value"].le(0.05).mean())
-        low, high = (v / worlds for v in binom.interval(0.95, worlds, share))
-        rows.append({"effect_pp": size, "simulated": share, "simulated_low": low, "simulated_high": high, "formula": float(power.power_of(size, se, df))})
+        trials = _trials(seen, -size, worlds, np.random.default_rng(seed), 0.5)
+        share = float(np.mean([effects.itt(here)["p_value"] <= 0.05 for _, here, _ in trials]))
+        formula = float(power.power_of(size, se, df))
+        low, high = monte_carlo(formula, worlds)
+        rows.append({"effect_pp": size, "simulated": share, "formula": formula, "formula_low": low, "formula_high": high})
     return pd.DataFrame(rows).assign(mdes_pp=power.mdes_pp(parts["n"], parts["sd_pp"], parts["r2"], blocks=parts["blocks"]))
-
-
-def lottery_of_regressions(seen: pd.DataFrame, effect_pp: float, worlds: int, seed: int) -> pd.DataFrame:
-    """`lottery` with the regression (HC2) alone: many times faster."""
-    rng = np.random.default_rng(seed)
-    stratum = assign.strata(seen).to_numpy()
-    surprises = deck(seen).deal(rng, worlds)
-    base = seen.assign(stratum=stratum, log_roll=np.log(seen["roll"]))
-    base["fsm_pct"] = base["fsm_pct"].fillna(base["fsm_pct"].median())
-    rows = []
-    for world in range(worlds):
-        treated = assign.draw(stratum, 0.5, rng)
-        effect = planted(effect_pp, seen, rng)
-        here = base.assign(treated=treated, outcome=invented_outcome(seen, surprises[:, world], treated * effect))
-        rows.append({"world": world, "truth_pp": effect.mean(), **effects.itt(here)})
-    return pd.DataFrame(rows)[COLUMNS]

@@ -7,6 +7,9 @@ nobody may have been pushed over the line (density), and what was known beforeha
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import numpy as np
 import pandas as pd
 from rdrobust import rdrobust
@@ -31,7 +34,8 @@ def at_cutoff(outcome: np.ndarray, running: np.ndarray, cutoff: float, cluster: 
     groups = None if cluster is None else pd.factorize(cluster[ok])[0]
     repeated = "adjust" if len(np.unique(x)) < 0.8 * len(x) else "off"
     try:
-        fit = rdrobust(y, x, c=cutoff, cluster=groups, masspoints=repeated)
+        with contextlib.redirect_stdout(io.StringIO()):  # the library prints a line for repeated values; they are dealt with
+            fit = rdrobust(y, x, c=cutoff, cluster=groups, masspoints=repeated)
     except (np.linalg.LinAlgError, ZeroDivisionError):
         return dict.fromkeys(COLUMNS, np.nan)
     (lower, upper), n = fit.ci.loc["Robust"], fit.N_h

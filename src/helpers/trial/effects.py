@@ -89,11 +89,10 @@ def _row(name: str, effect: float, se: float, reach: float, p: float, arm: np.nd
 def permutations(treated: np.ndarray, stratum: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     """The lottery again, `draws` times: rows of 0/1 with as many drawn in every stratum as in fact."""
     codes = pd.factorize(stratum, sort=True)[0]
-    order = np.lexsort((~treated.astype(bool), codes))
-    ranked = treated[order].astype("float32")
     out = np.empty((draws, len(codes)), dtype="float32")
-    keys = codes + rng.random((draws, len(codes)))
-    np.put_along_axis(out, np.argsort(keys, axis=1), np.broadcast_to(ranked, out.shape), axis=1)
+    for code in range(codes.max() + 1):
+        here = np.flatnonzero(codes == code)
+        out[:, here] = rng.permuted(np.broadcast_to(treated[here].astype("float32"), (draws, len(here))), axis=1)
     return out
 
 

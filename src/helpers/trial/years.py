@@ -13,6 +13,7 @@ import pandas as pd
 from helpers import expectation, forecast
 from helpers.monitor import judgement
 
+LAST_PRE_PANDEMIC = forecast.LAST_PRE_PANDEMIC
 PLACEBO = {("2017-18", "2018-19"): ("2016-17", "2017-18"), ("2022-23", "2023-24"): ("2021-22", "2022-23")}
 WORST_SHARE = 0.2
 START_BANDS = 5

@@ -1,0 +1,66 @@
+"""Placebo on real years: effects of "being routed" where nobody was, beside the naive before/after. Aggregates only, no school is named.
+
+    python benchmarks/placebo_years.py --data ../shared/open-data [--out outputs/bench]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import pandas as pd
+
+from helpers import national, params
+from helpers.paths import resolve
+from helpers.trial import discontinuity, learn, placebo, promises, years
+
+WANTED = sorted({*years.PLACEBO, *years.PLACEBO.values()})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/sample", help="folder of official files")
+    parser.add_argument("--out", default="outputs/bench", help="where the national fit is kept")
+    given = parser.parse_args()
+    run = params.make(region="England", data=str(resolve(given.data)), out=given.out)
+    ingest = national.load(run, "ingest")
+    report(run, ingest["register"], ingest["panel"], ingest["area_rates"], national.load(run, "peers")["peers"])
+
+
+def report(run, register, panel, area_rates, peers) -> None:
+    """Print the tables: effects, checks at the cut-off, promises, and what a change of a parameter would have done."""
+    start = time.perf_counter()
+    known = years.pairs(register, panel, WANTED, "secondary", run.seed)
+    print(f"{len(known)} pairs of years, {time.perf_counter() - start:.0f} s")
+    fitted = {pair: years.learnt_before(known, pair[0]) for pair in known}
+    verdicts = {
+        pair: years.verdict_z(known[pair], fitted[pair], peers, register, area_rates, run, pair)
+        for pair in years.PLACEBO.values()
+        if pair in known
+    }
+    table, seen = placebo.all_years(known, verdicts)
+    with pd.option_context("display.width", 250, "display.max_columns", 40, "display.max_colwidth", 60, "display.precision", 3):
+        print("\n== Effects where there was no policy (points of absence)\n" + table.drop(columns=["se_pp"]).to_string(index=False))
+        print(placebo.nil(table).to_string(index=False))
+        compared = {}
+        for pair in [p for p in years.PLACEBO if p in seen]:
+            here = seen[pair]
+            if "z" in here:
+                print(f"\n== Checks at z 0.5, {pair}\n" + discontinuity.density(here["z"].to_numpy("float64"), 0.5).to_string(index=False))
+                print(discontinuity.continuity(here, "z", 0.5).to_string(index=False))
+            rows = learn.attained(here, fitted[pair], peers, register, area_rates, run, pair)
+            print(f"\n== Promises, {pair}: {promises.overall(rows)}\n" + promises.calibration(rows).to_string(index=False))
+            for column in ("start", "fsm", "size", "region_name"):
+                print(column, {k: round(v, 3) for k, v in promises.spread(rows, column, run.seed).items()})
+            changed = {
+                learn.named(c): learn.attained(here, fitted[pair], peers, register, area_rates, run.model_copy(update=c), pair)
+                for c in learn.candidates(run)
+            }
+            compared["-".join(pair)] = learn.compare(rows, changed, run.seed)
+            print(compared["-".join(pair)].to_string(index=False))
+        print("\n== What the evidence supports\n" + learn.supported(compared).to_string(index=False))
+    print(f"\n{time.perf_counter() - start:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()
