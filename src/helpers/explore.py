@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from helpers import expectation, national, peers
+from helpers import compare, expectation, national, peers
 from helpers.params import ENGLAND, Parameters, make
 
 MOST_PEERS = 50  # the largest peers_k that a run may have: the lists are long enough for it
@@ -233,7 +233,7 @@ def in_short(world: World, before: WhatIf, now: WhatIf, region: str = ENGLAND) -
         "largest_move_pp": float(rows["moved_pp"].iloc[0]) if len(rows) else 0.0,
         "mean_chance_before": float(rows["chance_before"].mean()),
         "mean_chance_now": float(rows["chance_now"].mean()),
-        "new_peers_share": float(1 - np.isin(are, was).mean()) if before.peers is not now.peers else 0.0,
+        "new_peers_share": float(1 - np.isin(are, was, assume_unique=True).mean()) if before.peers is not now.peers else 0.0,
     }
 
 
@@ -286,3 +286,14 @@ def choose(
 def why(world: World, urn: int, peer_urn: int) -> pd.DataFrame:
     """Feature by feature why two schools are (not) close: `peers.why`."""
     return peers.why(world.register, world.weights, urn, peer_urn)
+
+
+def as_run(world: World, now: WhatIf, name: str) -> compare.Run:
+    """An answer in the form in which two runs are compared, so that a scenario is judged by the same functions as a finished run."""
+    outcome = ["urn", *compare.PARTS, "ask_pp", "minimum_attendance_shown_pct", "chance_unaided"]
+    schools = (
+        world.register[["urn", *compare.ABOUT]]
+        .merge(world.baseline[["urn", "baseline_pct"]], on="urn", how="left", validate="1:1")
+        .merge(now.expectations[outcome], on="urn", how="left", validate="1:1")
+    )
+    return compare.Run(name, {"parameters": now.run.national()}, schools, now.peers[["urn", "peer_urn"]])
