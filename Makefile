@@ -33,8 +33,8 @@ real: $(READY)  ## the real thing: make real DATA=../shared/open-data
 check: $(READY)  ## recognise, validate and reconcile files without a run: make check DATA=../shared/open-data
 	$(BIN)/abie check "$(or $(DATA),data/sample)"
 
-explore: $(READY)  ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+explore: $(READY)  ## JupyterLab for an analyst: move a parameter, see what moves; make explore ARGS="--data FOLDER --out outputs/real"
+	$(BIN)/abie explore $(ARGS)
 
 bench: $(READY)  ## benchmarks on real data: make bench DATA=../shared/open-data
 	@test -n "$(DATA)" || { echo "Say where the official files are: make bench DATA=../shared/open-data"; exit 2; }

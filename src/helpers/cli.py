@@ -16,6 +16,7 @@ from helpers import params
 from helpers.faults import DataRefused, Fault
 from helpers.params import ENGLAND, REGIONS, BadParameters, Parameters, region_from
 from helpers.paths import CATALOGUE, SAMPLE, shown
+from helpers.store import atomic_file
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)  # a log file has no width of its own
@@ -59,6 +60,19 @@ def _parser() -> argparse.ArgumentParser:
     school.add_argument("urn", type=_urn, metavar="URN", help="the school's Unique Reference Number")
     _data_arguments(school)
     school.set_defaults(do=_school)
+
+    explore = commands.add_parser("explore", help="open JupyterLab to move a parameter and see what moves, or to audit one school")
+    explore.add_argument("notebook", nargs="?", default="explore", choices=("explore", "audit_school"), help="default: explore")
+    explore.add_argument("--region", metavar="NAME", help="the region to start from")
+    explore.add_argument("--no-browser", action="store_true", help="print the address instead of opening a browser")
+    _data_arguments(explore)
+    explore.set_defaults(do=_explore)
+
+    compare = commands.add_parser("compare", help="two finished runs: what went in, what came out, why and for whom")
+    compare.add_argument("before", type=Path, metavar="BEFORE", help="release folder of one run, like outputs/2022-23")
+    compare.add_argument("after", type=Path, metavar="AFTER", help="release folder of the other")
+    compare.add_argument("--csv", type=Path, metavar="FILE", help="also write every school's change to a CSV file")
+    compare.set_defaults(do=_compare)
     return parser
 
 
@@ -147,6 +161,27 @@ def _school(args: argparse.Namespace) -> int:
     from helpers.trail import trail
 
     console.print(trail(parameters(args), args.urn), markup=False)
+    return OK
+
+
+def _explore(args: argparse.Namespace) -> int:
+    from helpers import lab
+
+    run = parameters(args)
+    notebook = lab.prepare(run.model_copy(update={"region": region_from(args.region)}) if args.region else run, args.notebook)
+    console.print(f"Your copy: {shown(notebook)}. Close JupyterLab with Ctrl-C.", markup=False)
+    return OK if lab.open_lab(notebook, browser=not args.no_browser) == 0 else FAILED
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from helpers import compare
+
+    before, after = compare.read_run(args.before), compare.read_run(args.after)
+    changed = compare.schools_differ(before, after)
+    if args.csv:
+        with atomic_file(args.csv) as temporary:
+            changed.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
+    console.print(compare.in_words(before, after, compare.papers_differ(before, after), changed), markup=False)
     return OK
 
 

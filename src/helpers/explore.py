@@ -296,4 +296,4 @@ def as_run(world: World, now: WhatIf, name: str) -> compare.Run:
         .merge(world.baseline[["urn", "baseline_pct"]], on="urn", how="left", validate="1:1")
         .merge(now.expectations[outcome], on="urn", how="left", validate="1:1")
     )
-    return compare.Run(name, {"parameters": now.run.national()}, schools, now.peers[["urn", "peer_urn"]])
+    return compare.Run(name, {"parameters": now.run.model_dump(exclude={"region", "data", "out"})}, schools, now.peers[["urn", "peer_urn"]])
