@@ -16,7 +16,6 @@ from helpers import params
 from helpers.faults import DataRefused, Fault
 from helpers.params import ENGLAND, REGIONS, BadParameters, Parameters, region_from
 from helpers.paths import CATALOGUE, SAMPLE, shown
-from helpers.store import atomic_file
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)  # a log file has no width of its own
@@ -175,6 +174,7 @@ def _explore(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     from helpers import compare
+    from helpers.store import atomic_file
 
     before, after = compare.read_run(args.before), compare.read_run(args.after)
     changed = compare.schools_differ(before, after)
