@@ -24,6 +24,7 @@ FOLDS = 5
 OTHER = "other interactions"
 SIMPLE = ["fsm6_pct", "sen_support_pct", "ehcp_pct", "eal_pct", "idaci", "log_roll"]
 BOOSTING = dict(max_iter=400, learning_rate=0.04, max_leaf_nodes=8, min_samples_leaf=30, l2_regularization=5.0, early_stopping=False)
+PUPIL_MEASURES = [("fsm_pct", "fsm6_pct"), ("sen_support_pct",), ("ehcp_pct",), ("eal_pct",), ("gypsy_roma_traveller_pct",)]
 LEARNT_SHARE = 0.55  # of a peer weight; the rest is equal weights: more learnt, and the weights of one half of England no longer fit the other
 
 
@@ -38,6 +39,7 @@ class ContextFit:
     weights: pd.DataFrame
     features: dict[str, list[tuple[str, str]]]
     missing: pd.DataFrame
+    one_pupil: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,22 @@ def peer_weights(fit: CrossFit, names: list[str], phase: str, seed: int, repeats
     return pd.DataFrame({"phase": phase, "feature": chosen, "importance": importance, "learnt_weight": learnt, "weight": weight})
 
 
+def one_pupil(fit: CrossFit, names: list[str], roll: np.ndarray) -> np.ndarray:
+    """Largest change of expected absence (pp, rows) when one pupil more or less is counted in a measure (`PUPIL_MEASURES`), one measure at a time."""
+    largest = np.zeros(len(roll))
+    for test, values, ridge, trees in fit.folds:
+        rows, step = values[test], 100.0 / roll[test]
+        before = fit.mean[test]
+        for measure in PUPIL_MEASURES:
+            at = [names.index(c) for c in measure if c in names]
+            for sign in (-1, 1):
+                moved = rows.copy()
+                moved[:, at] = np.clip(moved[:, at] + sign * step[:, None], 0.0, 100.0)
+                after = (ridge.predict(moved) + trees.predict(moved)) / 2
+                largest[test] = np.maximum(largest[test], np.abs(after - before))
+    return largest
+
+
 def fit_context(register: pd.DataFrame, seed: int = 2025, progress: Callable[[str], None] | None = None) -> ContextFit:
     """Context-expected absence of every assessed primary and secondary school.
 
@@ -152,10 +170,11 @@ def fit_context(register: pd.DataFrame, seed: int = 2025, progress: Callable[[st
     `drivers` (urn, driver,
     contribution_pp; with the phase mean they add up to context_expected_pct), `scores` (phase, model, r2, r2_roll_weighted, n), `weights`
     (phase, feature,
-    importance, learnt_weight, weight), `features` by phase with reasons, `missing` (phase, feature, n filled with the training median).
+    importance, learnt_weight, weight), `features` by phase with reasons, `missing` (phase, feature, n filled with the training median),
+    `one_pupil` (urn, context_change_pp: the largest change when one pupil more or less is counted in a measure).
     Raises ValueError where a phase has schools of fewer than two LAs.
     """
-    expected, drivers, scores, weights, missing = [], [], [], [], []
+    expected, drivers, scores, weights, missing, pupils = [], [], [], [], [], []
     means, lists = {}, {}
     for phase in PHASES:
         schools = register[(register["phase"] == phase) & (register["status"] == "assessed")].sort_values("urn").reset_index(drop=True)
@@ -175,10 +194,11 @@ def fit_context(register: pd.DataFrame, seed: int = 2025, progress: Callable[[st
         for label, p in (("simple linear", fit.simple), ("additive ridge", fit.additive), ("boosting", fit.boosting), ("mean", fit.mean)):
             scores.append({"phase": phase, "model": label, "r2": r_squared(y, p), "r2_roll_weighted": r_squared(y, p, roll), "n": len(y)})
         weights.append(peer_weights(fit, names, phase, seed))
+        pupils.append(pd.DataFrame({"urn": schools["urn"], "context_change_pp": one_pupil(fit, names, roll)}))
         lists[phase] = reasons(names)
         gaps = x.isna().sum()
         missing.append(pd.DataFrame({"phase": phase, "feature": gaps.index, "n": gaps.to_numpy()}).query("n > 0"))
     if not expected:
         raise ValueError("no assessed primary or secondary school in the register: nothing to fit")
-    tables = [pd.concat(frames, ignore_index=True) for frames in (expected, drivers, weights, missing)]
-    return ContextFit(tables[0], tables[1], means, pd.DataFrame(scores), tables[2], lists, tables[3])
+    tables = [pd.concat(frames, ignore_index=True) for frames in (expected, drivers, weights, missing, pupils)]
+    return ContextFit(tables[0], tables[1], means, pd.DataFrame(scores), tables[2], lists, tables[3], tables[4])

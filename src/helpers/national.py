@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import context, expectation, forecast, links, panel, peers, records, register
+from helpers import context, expectation, forecast, links, panel, peers, records, register, sensitivity
+from helpers.evaluate import stage as evaluate
 from helpers.faults import DataRefused, Fault
 from helpers.monitor import known_events
 from helpers.monitor import stage as monitor
@@ -51,6 +52,7 @@ def _ingest(run: Parameters) -> dict:
     (run.release_folder / REFUSED).unlink(missing_ok=True)
     return {
         "register.parquet": registers[run.release],
+        "earlier.parquet": registers[PRE_PANDEMIC],
         "panel.parquet": panel.build_panel(readings, readings.links, run.release),
         "area_rates.parquet": readings.area_rates,
         "boundaries.parquet": readings.la_boundaries,
@@ -79,6 +81,7 @@ def _model(run: Parameters) -> dict:
         ),
         "baseline.parquet": ahead.baseline,
         "evidence.parquet": ahead.evidence,
+        "one_pupil.parquet": fit.one_pupil,
         "model.json": {"phase_mean": fit.phase_mean, "forecast": ahead.parameters},
     }
 
@@ -104,8 +107,9 @@ def _expectations(run: Parameters) -> dict:
     set_ = expectation.set_expectations(
         model["baseline"], similar["peers"], before["register"], before["area_rates"], run, year=run.release
     )
+    moved = sensitivity.moves(set_.expectations, model["baseline"], model["one_pupil"], before["register"], model["model"]["forecast"], run)
     return {
-        "expectations.parquet": set_.expectations,
+        "expectations.parquet": set_.expectations.merge(moved, on="urn", how="left", validate="1:1"),
         "calibration.parquet": set_.calibration,
         "special_ranges.parquet": expectation.special_range(before["register"], before["panel"]),
     }
@@ -131,6 +135,11 @@ def _siting(run: Parameters) -> dict:
     return support.build(ingest, load(run, "model")["baseline"], asks, load(run, "monitor")["verdicts"], run.seed)
 
 
+def _evaluation(run: Parameters) -> dict:
+    """Does the method keep what it promises? Back-tests and the table of bars."""
+    return evaluate.build(*(load(run, name) for name in ("ingest", "model", "peers", "expectations")), run)
+
+
 STAGES: dict[str, Stage] = {
     s.name: s
     for s in (
@@ -138,7 +147,7 @@ STAGES: dict[str, Stage] = {
             "ingest",
             ("release",),
             (
-                *(f"{n}.parquet" for n in ("register", "panel", "area_rates", "boundaries", "linked", "files")),
+                *(f"{n}.parquet" for n in ("register", "earlier", "panel", "area_rates", "boundaries", "linked", "files")),
                 *(f"{n}.parquet" for n in ("hubs", "attendance", "later_census")),
                 "quality.json",
                 "inputs.json",
@@ -148,7 +157,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "model",
             ("seed", "primary_lambda"),
-            (*(f"{n}.parquet" for n in ("context", "drivers", "scores", "weights", "features", "baseline", "evidence")), "model.json"),
+            (*(f"{n}.parquet" for n in ("context", "drivers", "scores", "weights", "features", "baseline", "evidence", "one_pupil")), "model.json"),
             _model,
         ),
         Stage(
@@ -166,6 +175,7 @@ STAGES: dict[str, Stage] = {
         Stage("records", (), records.STAGE_FILES, _records),
         Stage("monitor", (), monitor.STAGE_FILES, _monitor),
         Stage("siting", ("seed",), support.STAGE_FILES, _siting),
+        Stage("evaluation", (), evaluate.FILES, _evaluation),
     )
 }
 
