@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import sys
 import time
@@ -72,6 +73,23 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("after", type=Path, metavar="AFTER", help="release folder of the other")
     compare.add_argument("--csv", type=Path, metavar="FILE", help="also write every school's change to a CSV file")
     compare.set_defaults(do=_compare)
+
+    share = commands.add_parser(
+        "export",
+        help="one audience's share of a run, as a folder or an encrypted archive",
+        description="Write what one audience may see, with a manifest of who got what. Nothing that is there is written over.",
+    )
+    share.add_argument("run", type=Path, metavar="RUN", help="release folder of a finished run, like outputs/2022-23")
+    share.add_argument("--audience", required=True, metavar="WHO", help="school, la, trust, rise, analyst, reviewer, public or ofsted")
+    share.add_argument("--urn", type=_urn, metavar="N", help="for a school: its number")
+    share.add_argument("--la", metavar="CODE", help="for a local authority: its 3-digit code")
+    share.add_argument("--trust", metavar="NAME", help="for a trust: its name")
+    share.add_argument("--region", metavar="NAME", help="for a support team: its region; for an analyst: one region only")
+    share.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder in which the export is made")
+    share.add_argument(
+        "--encrypt", action="store_true", help="an archive encrypted with AES-256; the password is asked for, or taken from ABIE_EXPORT_PASSWORD"
+    )
+    share.set_defaults(do=_export)
     return parser
 
 
@@ -185,6 +203,29 @@ def _compare(args: argparse.Namespace) -> int:
     return OK
 
 
+def _export(args: argparse.Namespace) -> int:
+    from helpers import export
+
+    password = _password(export.PASSWORD) if args.encrypt else None
+    made = export.export(args.run, args.audience, args.to, args.urn, args.la, args.trust, args.region, password)
+    console.print(f"{shown(made.path)}: {made.files} files, {made.bytes / 1e6:.1f} MB, for {made.share.who}.", markup=False)
+    console.print(made.share.marking, markup=False)
+    return OK
+
+
+def _password(variable: str) -> str:
+    """The password of an archive, from the environment or asked for twice. Never from the command line, which other users can read."""
+    given = os.environ.get(variable)
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise BadParameters(f"--encrypt: nobody is there to type a password. Put it into the environment variable {variable}.")
+    first = getpass.getpass("Password of the archive: ")
+    if getpass.getpass("Once more: ") != first:
+        raise BadParameters("--encrypt: the two passwords differ.")
+    return first
+
+
 def print_faults(faults: list[Fault], title: str) -> None:
     """Print faults as a table: severity, code, place, message and what to do."""
     table = Table(title=title, title_justify="left", show_lines=False)
@@ -205,7 +246,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return args.do(args)
     except BadParameters as error:
-        console.print(f"Bad parameters:\n{error}", markup=False)
+        console.print(f"{getattr(error, 'title', 'Bad parameters:')}\n{error}", markup=False)
         return BAD_USAGE
     except DataRefused as error:
         print_faults(error.faults, "The data must not be used:")
