@@ -36,9 +36,10 @@ class BadSelection(BadParameters):
 class Audience:
     """One kind of reader: what names its share, and what that share may hold.
 
-    `reader` is who reads it where no school, area or trust is named; `needs` is the option that names the share (`urn`, `la`, `trust`, `region`, or none); `may` one that narrows it. `sees` are the dictionary's
-    sensitivities; `reports`: school reports; `tables`: tables with a row per school; `routing`: what the support stage proposes; `masked`: a table of
-    schools nobody can be known by; `averages`: averages with suppression; `method`: method, parameters and quality without schools; `all`: the run.
+    `reader` is who reads it where no school or area is named. `needs` is the option that names the share (`urn`, `la`, `trust`, `region`, or
+    none); `may` one that narrows it. `sees` are the dictionary's sensitivities. What it holds: `reports`: report and row of each of its schools;
+    `pack`: a region's pack, and what the support stage proposes; `masked`: schools nobody can be known by; `averages`: averages with suppression;
+    `method`: method, parameters and quality without schools; `all`: the run.
     """
 
     name: str
@@ -48,8 +49,6 @@ class Audience:
     may: str = ""
     sees: tuple[str, ...] = ("public",)
     reports: bool = False
-    tables: tuple[str, ...] = ()
-    routing: bool = False
     pack: bool = False
     masked: bool = False
     averages: bool = False
@@ -70,7 +69,6 @@ AUDIENCES = {
             needs="urn",
             sees=_ALL,
             reports=True,
-            tables=(*SCHOOL_TABLES, "peers"),
         ),
         Audience(
             "la",
@@ -79,7 +77,6 @@ AUDIENCES = {
             needs="la",
             sees=_ALL,
             reports=True,
-            tables=(*SCHOOL_TABLES, "peers"),
         ),
         Audience(
             "trust",
@@ -88,7 +85,6 @@ AUDIENCES = {
             needs="trust",
             sees=_ALL,
             reports=True,
-            tables=(*SCHOOL_TABLES, "peers"),
         ),
         Audience(
             "rise",
@@ -97,10 +93,14 @@ AUDIENCES = {
             needs="region",
             sees=_ALL,
             pack=True,
-            routing=True,
         ),
         Audience(
-            "analyst", f"Confidential: for the analysts of this work. All schools, all targets. {_NOT}", may="region", sees=_ALL, all=True
+            "analyst",
+            "the analysts",
+            f"Confidential: for the analysts of this work. All schools, all targets. {_NOT}",
+            may="region",
+            sees=_ALL,
+            all=True,
         ),
         Audience(
             "reviewer",
