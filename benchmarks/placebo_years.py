@@ -1,6 +1,6 @@
 """Placebo on real years: effects of "being routed" where nobody was, beside the naive before/after. Aggregates only, no school is named.
 
-    python benchmarks/placebo_years.py --data ../shared/open-data [--out outputs/bench]
+python benchmarks/placebo_years.py --data ../shared/open-data [--out outputs/bench]
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pandas as pd
 from helpers import national, params
 from helpers.paths import resolve
 from helpers.support.routing import Rules
-from helpers.trial import assign, coverage, effects, power, years
+from helpers.trial import assign, coverage, power, years
 
 BEFORE, NOW = ("2016-17", "2017-18"), ("2017-18", "2018-19")
 SIZES_PP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
@@ -54,7 +54,8 @@ def report(run, register, area_rates, peers, known, worlds: int, effect: float) 
 
     start = time.perf_counter()
     with pd.option_context("display.width", 250, "display.max_columns", 40, "display.precision", 3):
-        parts = power.variance_parts(trial, assign.strata(trial), effects.ADJUST)
+        together = power.icc(now["residual_pp"].to_numpy(), now["la_code"].to_numpy())  # of all schools: half of them say little about authorities
+        parts = {**power.variance_parts(trial, assign.strata(trial)), "icc": together}
         print({k: round(v, 3) for k, v in parts.items()})
         print(power.table(parts).to_string(index=False))
         for name, made in (
@@ -64,7 +65,10 @@ def report(run, register, area_rates, peers, known, worlds: int, effect: float) 
         ):
             print(f"\n== {name}; planted {effect:+.2f} pp\n" + coverage.summary(made(effect), made(0.0)).to_string(index=False))
             print(f"   {time.perf_counter() - start:.0f} s")
-        print("\n== Outcomes as they came, lottery invented\n" + coverage.summary(trials(effect, True), trials(0.0, True)).to_string(index=False))
+        print(
+            "\n== Outcomes as they came, lottery invented\n"
+            + coverage.summary(trials(effect, True), trials(0.0, True)).to_string(index=False)
+        )
         print("\n== Power by simulation and by formula\n" + coverage.power_curve(trial, SIZES_PP, worlds, run.seed).to_string(index=False))
     print(f"\n{worlds} worlds each, {time.perf_counter() - start:.0f} s in all")
 

@@ -34,7 +34,9 @@ def strata(schools: pd.DataFrame, smallest: int = SMALLEST) -> pd.Series:
     within the phase. A stratum below `smallest` schools gives up start, then size, then region; at last the phase stands alone.
     """
     if schools["urn"].duplicated().any():
-        raise TrialRefused(f"school {schools.loc[schools['urn'].duplicated(), 'urn'].iloc[0]} stands twice in the list of schools for the trial")
+        raise TrialRefused(
+            f"school {schools.loc[schools['urn'].duplicated(), 'urn'].iloc[0]} stands twice in the list of schools for the trial"
+        )
     holes = [c for c in ("region_name", "phase", "roll", "y") if schools[c].isna().any()]
     if holes:
         raise TrialRefused(f"missing values in {', '.join(holes)}: leave those schools out of the trial, and say so in the plan")
@@ -93,14 +95,17 @@ def balance(schools: pd.DataFrame, assignment: pd.DataFrame, covariates: tuple[s
     return pd.DataFrame(rows, columns=["measure", "treated", "control", "standardised", "alike"])
 
 
-def analysis_plan(trial: pd.DataFrame, *, question: str, release: str, outcome_year: str, seed: int, mdes_pp: float, groups: tuple[str, ...]) -> str:
+def analysis_plan(
+    trial: pd.DataFrame, *, question: str, release: str, outcome_year: str, seed: int, mdes_pp: float, groups: tuple[str, ...]
+) -> str:
     """The plan as text, to be frozen before outcomes: what will be estimated, how, for whom, and what would change our mind."""
     n, chosen = len(trial), int(trial["treated"].sum())
     return f"""# Analysis plan
 
 Question: {question}
 
-Schools: {n:,} ({chosen:,} drawn for support, {n - chosen:,} not), in {trial["stratum"].nunique():,} strata of region, phase, size and start. Release {release}; seed {seed}.
+Schools: {n:,} ({chosen:,} drawn for support, {n - chosen:,} not), in {trial["stratum"].nunique():,} strata of region, phase, size and
+start. Release {release}; seed {seed}.
 
 Outcome: absence rate (%) of {outcome_year}, as published, of every school in the assignment. No other outcome decides.
 
@@ -163,7 +168,9 @@ def read_frozen(folder: Path, seal: dict | None = None) -> tuple[pd.DataFrame, s
         raise TrialRefused(f"{folder.name}/{SEAL} is not the seal that was kept: the trial was drawn again or changed")
     for name in FILES.values():
         if _hash((folder / name).read_bytes()) != kept[name]:
-            raise TrialRefused(f"{folder.name}/{name} was changed after it was frozen: its SHA-256 is not the sealed one. Restore the original.")
+            raise TrialRefused(
+                f"{folder.name}/{name} was changed after it was frozen: its SHA-256 is not the sealed one. Restore the original."
+            )
     assignment = pd.read_csv(folder / FILES["assignment"], dtype={"la_code": "str"})
     return assignment, (folder / FILES["plan"]).read_text(encoding="utf-8")
 

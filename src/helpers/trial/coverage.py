@@ -53,7 +53,7 @@ def lottery(
 def _trials(seen: pd.DataFrame, effect_pp: float, worlds: int, rng: np.random.Generator, share: float, as_it_was: bool = False):
     """World, frame as of `effects.with_outcomes`, and the planted mean effect, one world after another."""
     stratum = assign.strata(seen).to_numpy()
-    base = seen.assign(stratum=stratum, log_roll=np.log(seen["roll"]), fsm_pct=seen["fsm_pct"].fillna(seen["fsm_pct"].median()))
+    base = seen.assign(stratum=stratum, fsm_pct=seen["fsm_pct"].fillna(seen["fsm_pct"].median()))
     surprises = None if as_it_was else deck(seen).deal(rng, worlds)
     for world in range(worlds):
         treated = assign.draw(stratum, share, rng)
@@ -81,7 +81,9 @@ def cutoff(seen: pd.DataFrame, running: str, at: float, effect_pp: float, worlds
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def difference(seen: pd.DataFrame, group: np.ndarray, learnt_on: pd.DataFrame, group_before: np.ndarray, effect_pp: float, worlds: int, seed: int) -> pd.DataFrame:
+def difference(
+    seen: pd.DataFrame, group: np.ndarray, learnt_on: pd.DataFrame, group_before: np.ndarray, effect_pp: float, worlds: int, seed: int
+) -> pd.DataFrame:
     """Nobody drawn by lot: the naive before/after, the difference net of forecast, and the same less a year without policy.
 
     In every world the year that teaches the forecast is dealt anew too, and the forecast is learnt from it again (one Gauss-Newton step).
@@ -152,15 +154,14 @@ def monte_carlo(share: float, worlds: int) -> tuple[float, float]:
 def power_curve(seen: pd.DataFrame, sizes_pp: tuple[float, ...], worlds: int, seed: int) -> pd.DataFrame:
     """Power by simulation beside the formula: effect_pp, simulated, formula, formula_low, formula_high (its Monte-Carlo range).
 
-    Simulated: the regression with HC2. The surprises of a world and its lottery are the same at every size, so the curve is smooth. The formula knows only the variance left
-    after covariates and blocks.
+    Simulated: the regression with HC2, other worlds at every size. The formula knows only the variance left after covariates and blocks.
     """
-    parts = power.variance_parts(seen, assign.strata(seen), effects.ADJUST[:2])
+    parts = power.variance_parts(seen, assign.strata(seen))
     se = power.standard_error(parts["n"], parts["sd_pp"], parts["r2"])
-    df = parts["n"] - parts["blocks"] - 3
+    df = parts["n"] - parts["blocks"] - 2 * len(power.ADJUST) - 1
     rows = []
-    for size in sizes_pp:
-        trials = _trials(seen, -size, worlds, np.random.default_rng(seed), 0.5)
+    for i, size in enumerate(sizes_pp):
+        trials = _trials(seen, -size, worlds, np.random.default_rng([seed, i]), 0.5)
         share = float(np.mean([effects.itt(here)["p_value"] <= 0.05 for _, here, _ in trials]))
         formula = float(power.power_of(size, se, df))
         low, high = monte_carlo(formula, worlds)

@@ -14,7 +14,8 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy.stats import t as student
 
-ADJUST = ("baseline_pct", "y", "log_roll", "fsm_pct")
+from helpers.trial.power import ADJUST
+
 DRAWS = 1999
 COLUMNS = ["method", "effect_pp", "se_pp", "lower95_pp", "upper95_pp", "p_value", "treated", "control"]
 
@@ -24,7 +25,11 @@ def with_outcomes(assignment: pd.DataFrame, seen: pd.DataFrame, outcome: str = "
     log_roll added, a missing FSM share set to the median. Schools without an outcome keep a row with `outcome` missing: they are counted,
     never imputed.
     """
-    about = [c for c in ("urn", "la_code", "region_name", "phase", "roll", "fsm_pct", "ehcp_pct", "y", "baseline_pct", "sd_pp", "start", outcome) if c in seen]
+    about = [
+        c
+        for c in ("urn", "la_code", "region_name", "phase", "roll", "fsm_pct", "ehcp_pct", "y", "baseline_pct", "sd_pp", "start", outcome)
+        if c in seen
+    ]
     out = assignment[["urn", "stratum", "treated"]].merge(seen[about], on="urn", how="left", validate="1:1")
     out["log_roll"] = np.log(out["roll"])
     out["fsm_pct"] = out["fsm_pct"].fillna(out["fsm_pct"].median())

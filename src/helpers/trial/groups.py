@@ -69,7 +69,9 @@ def shrunk(found: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
     value = noise * mean + (1 - noise) * e
     reach = norm.ppf(0.975) * np.sqrt(tau2 * noise + noise**2 / w.sum())
     out = found.assign(shrunk_pp=np.nan, lower95_pp=np.nan, upper95_pp=np.nan, noise_share=np.nan)
-    out.loc[known.index, ["shrunk_pp", "lower95_pp", "upper95_pp", "noise_share"]] = np.column_stack([value, value - reach, value + reach, noise])
+    out.loc[known.index, ["shrunk_pp", "lower95_pp", "upper95_pp", "noise_share"]] = np.column_stack(
+        [value, value - reach, value + reach, noise]
+    )
     fixed = 1 / s**2
     q = float(fixed @ (e - fixed @ e / fixed.sum()) ** 2)
     facts = {"mean_pp": mean, "between_sd_pp": float(np.sqrt(tau2)), "p_same": float(chi2.sf(q, len(e) - 1)), "groups": len(e)}

@@ -31,7 +31,15 @@ def candidates(run, changes: dict | None = None) -> list[dict]:
     return out
 
 
-def attained(seen: pd.DataFrame, parameters: dict, peers: pd.DataFrame, register: pd.DataFrame, area_rates: pd.DataFrame, run, between: tuple[str, str]):
+def attained(
+    seen: pd.DataFrame,
+    parameters: dict,
+    peers: pd.DataFrame,
+    register: pd.DataFrame,
+    area_rates: pd.DataFrame,
+    run,
+    between: tuple[str, str],
+):
     """Rows of `promises.attainment` for the targets that the parameters of `run` would have set."""
     base, asks = years.expectations_of(seen, parameters, peers, register, area_rates, run, between[0])
     return promises.attainment(seen, base, asks, area_rates, between)
@@ -107,7 +115,9 @@ def supported(compared: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["change", "verdict", "because"])
 
 
-def next_release(baseline: pd.DataFrame, peers: pd.DataFrame, register: pd.DataFrame, area_rates: pd.DataFrame, run, changes: list[dict]) -> pd.DataFrame:
+def next_release(
+    baseline: pd.DataFrame, peers: pd.DataFrame, register: pd.DataFrame, area_rates: pd.DataFrame, run, changes: list[dict]
+) -> pd.DataFrame:
     """What each change would do to the next release's targets: change, phase, mean_ask_pp (roll-weighted), at_smallest_ask,
     worst_fifth_ask_pp, best_fifth_ask_pp, worst_fifth_chance, best_fifth_chance, moved (share of schools whose ask moves by 0.05 pp or
     more).
@@ -155,4 +165,5 @@ def from_trial(row: dict, worthwhile_pp: float, mdes_pp: float) -> str:
         return f"Supports stopping: {said}; the schools drawn did worse."
     if low > -worthwhile_pp:
         return f"Supports stopping: {said}; an improvement of {worthwhile_pp:.2f} pp is ruled out."
-    return f"Supports nothing yet: {said}. Neither none nor a worthwhile effect is ruled out; this trial could find {mdes_pp:.2f} pp four times in five."
+    found = f"this trial could find {mdes_pp:.2f} pp four times in five"
+    return f"Supports nothing yet: {said}. Neither none nor a worthwhile effect is ruled out; {found}."

@@ -1,8 +1,9 @@
 """Years in which there was no policy: what do the methods find where there is nothing to find?
 
-In 2017/18 to 2018/19 and 2022/23 to 2023/24 nobody was given a target or routed to support by it. An "effect" of being in the worst group, or of a verdict above a
-routing threshold, is therefore nil, and a method that finds one is wrong. The naive before/after of the same schools stands beside it: it is what would have been
-reported as a success. Routing looks at two years' verdicts; with three years in a row published, the last verdict alone is used here.
+In 2017/18 to 2018/19 and 2022/23 to 2023/24 nobody was given a target or routed to support by it. An "effect" of being in the worst
+group, or of a verdict above a routing threshold, is therefore nil, and a method that finds one is wrong. The naive before/after of the
+same schools stands beside it: it is what would have been reported as a success. Routing looks at two years' verdicts; with three years in
+a row published, the last verdict alone is used here.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ def in_group(seen: pd.DataFrame, column: str, at: float) -> np.ndarray:
 def one_year(seen: pd.DataFrame, learnt_on: pd.DataFrame, before: pd.DataFrame | None = None, rules: Rules | None = None) -> pd.DataFrame:
     """Effects of every group in one pair of years, one row per group.
 
-    `seen` of `years.with_forecast`, with z of `years.verdict_z` where there is one; `learnt_on` the rows that taught its forecast; `before` another pair without
-    policy. Columns: group, schools, naive_pp, naive_lower95_pp, naive_upper95_pp, return_pp, effect_pp, se_pp, lower95_pp, upper95_pp, p_value (difference net of
-    forecast), less_pp, less_lower95_pp, less_upper95_pp (the same, less the same rule's in `before`), cutoff_pp, cutoff_lower95_pp, cutoff_upper95_pp,
-    cutoff_p (discontinuity).
+    `seen` of `years.with_forecast`, with z of `years.verdict_z` where there is one; `learnt_on` the rows that taught its forecast;
+    `before` another pair without policy. Columns: group, schools, naive_pp, naive_lower95_pp, naive_upper95_pp, return_pp, effect_pp,
+    se_pp, lower95_pp, upper95_pp, p_value (difference net of forecast), less_pp, less_lower95_pp, less_upper95_pp (the same, less the
+    same rule's in `before`), cutoff_pp, cutoff_lower95_pp, cutoff_upper95_pp, cutoff_p (discontinuity).
     """
     rows = []
     was = {} if before is None else groups(before, rules)
@@ -84,9 +85,14 @@ def all_years(known: dict, verdicts: dict[tuple[str, str], pd.DataFrame], rules:
 
 
 def nil(table: pd.DataFrame) -> pd.DataFrame:
-    """How often each method finds something in years without policy: method, tests, found (95 % interval without 0), largest_pp, schools_least."""
+    """How often each method finds something in years without policy: method, tests, found (95 % interval without 0), largest_pp."""
     rows = []
-    methods = {"naive before/after": "naive", "difference net of forecast": "", "net of forecast, less a year without policy": "less", "discontinuity": "cutoff"}
+    methods = {
+        "naive before/after": "naive",
+        "difference net of forecast": "",
+        "net of forecast, less a year without policy": "less",
+        "discontinuity": "cutoff",
+    }
     for name, stem in methods.items():
         low, high = (table[f"{stem}_{side}95_pp".removeprefix("_")] for side in ("lower", "upper"))
         value = table[f"{stem or 'effect'}_pp"]

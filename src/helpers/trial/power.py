@@ -13,6 +13,7 @@ import statsmodels.api as sm
 from scipy.optimize import brentq
 from scipy.stats import nct, t
 
+ADJUST = ("baseline_pct", "y", "log_roll", "fsm_pct")
 NUMBERS = (100, 200, 300, 500, 800, 1200, 2000)
 
 
@@ -30,13 +31,14 @@ def icc(values: np.ndarray, cluster: np.ndarray) -> float:
     return max(0.0, part / (part + within))
 
 
-def variance_parts(seen: pd.DataFrame, blocks: pd.Series | None = None, covariates: tuple[str, ...] = ("baseline_pct", "y")) -> dict:
+def variance_parts(seen: pd.DataFrame, blocks: pd.Series | None = None, covariates: tuple[str, ...] = ADJUST) -> dict:
     """What a trial on these schools would have to contend with, from a year without policy.
 
     `seen` of `years.with_forecast`; `blocks` the randomisation strata by row. Out: sd_pp (of next year's absence), r2 (share explained by
     covariates and blocks, adjusted), sd_left_pp, icc (of what is left, by authority), n, authorities, blocks.
     """
-    x = seen[list(covariates)].to_numpy("float64")
+    known = seen[list(covariates)].astype("float64")
+    x = known.fillna(known.median()).to_numpy()
     n_blocks = 1
     if blocks is not None:
         dummies = pd.get_dummies(blocks.to_numpy(), drop_first=True, dtype="float64").to_numpy()
@@ -80,7 +82,14 @@ def multiplier(df: float, alpha: float = 0.05, power: float = 0.8) -> float:
 
 
 def mdes_pp(
-    n: int, sd_pp: float, r2: float = 0.0, share: float = 0.5, blocks: int = 1, covariates: int = 2, alpha: float = 0.05, power: float = 0.8
+    n: int,
+    sd_pp: float,
+    r2: float = 0.0,
+    share: float = 0.5,
+    blocks: int = 1,
+    covariates: int = len(ADJUST),
+    alpha: float = 0.05,
+    power: float = 0.8,
 ) -> float:
     """Smallest effect (pp) that n schools randomised within blocks would find with this power."""
     _checked(n, share, alpha)
@@ -104,7 +113,9 @@ def power_of(effect_pp, se_pp: float, df: float, alpha: float = 0.05):
     return nct.sf(limit, df, shift) + nct.cdf(-limit, df, shift)
 
 
-def schools_needed(effect_pp: float, sd_pp: float, r2: float, share: float = 0.5, blocks_per_school: float = 0.1, power: float = 0.8) -> int:
+def schools_needed(
+    effect_pp: float, sd_pp: float, r2: float, share: float = 0.5, blocks_per_school: float = 0.1, power: float = 0.8
+) -> int:
     """Fewest schools whose trial would find this effect; blocks grow with the number of schools."""
     if effect_pp <= 0:
         raise ValueError(f"effect {effect_pp}: give its size in points of absence, above 0")

@@ -18,7 +18,9 @@ from helpers.trial.forecast_difference import clustered
 TINY = 1e-9
 
 
-def attainment(seen: pd.DataFrame, base: pd.DataFrame, asks: pd.DataFrame, area_rates: pd.DataFrame, years: tuple[str, str]) -> pd.DataFrame:
+def attainment(
+    seen: pd.DataFrame, base: pd.DataFrame, asks: pd.DataFrame, area_rates: pd.DataFrame, years: tuple[str, str]
+) -> pd.DataFrame:
     """Who met the target of the first year in the second, net of the published movement of region and phase: urn, la_code, region_name,
     chance_unaided, met, z, y, start, fsm, size (fifths, 1 = lowest).
 
@@ -55,7 +57,14 @@ def wilson(met: np.ndarray, cluster: np.ndarray) -> tuple[float, float]:
 def _line(rows: pd.DataFrame) -> dict:
     low, high = wilson(rows["met"].to_numpy("float64"), rows["la_code"].to_numpy())
     stated = float(rows["chance_unaided"].mean())
-    return {"schools": len(rows), "stated": stated, "met": float(rows["met"].mean()), "lower95": low, "upper95": high, "kept": bool(low <= stated <= high)}
+    return {
+        "schools": len(rows),
+        "stated": stated,
+        "met": float(rows["met"].mean()),
+        "lower95": low,
+        "upper95": high,
+        "kept": bool(low <= stated <= high),
+    }
 
 
 def calibration(rows: pd.DataFrame, tenths: int = 10) -> pd.DataFrame:
@@ -68,7 +77,9 @@ def calibration(rows: pd.DataFrame, tenths: int = 10) -> pd.DataFrame:
 
 def by(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """The same by the values of a column: group, schools, stated, met, lower95, upper95, kept."""
-    return pd.DataFrame([{"group": f"{column} {k:g}" if isinstance(k, float) else f"{column} {k}", **_line(part)} for k, part in rows.groupby(column)])
+    return pd.DataFrame(
+        [{"group": f"{column} {k:g}" if isinstance(k, float) else f"{column} {k}", **_line(part)} for k, part in rows.groupby(column)]
+    )
 
 
 def spread(rows: pd.DataFrame, column: str, seed: int, draws: int = 2000) -> dict:

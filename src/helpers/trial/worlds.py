@@ -1,9 +1,9 @@
 """Worlds in which we know what support did, made of what really happened when there was none.
 
-A world keeps the schools as they were and deals out last year's real surprises anew: each school receives what was left over in one of
-the schools most like it (roll, level, FSM), and each authority the common movement of some authority. So surprises are as lopsided,
-heavy-tailed and unequal as real ones, schools of an authority move together, and none of it is drawn from a formula that an estimator
-assumes. Then an effect is planted.
+A world keeps the schools as they were and deals out last year's real surprises anew: schools that are alike (roll, level, FSM) swap what
+was left over, each surprise used once, and authorities swap their common movement. So surprises are as lopsided, heavy-tailed and unequal
+as real ones, schools of an authority move together, and none of it is drawn from a formula that an estimator assumes. Then an effect is
+planted.
 """
 
 from __future__ import annotations
@@ -12,52 +12,78 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.neighbors import NearestNeighbors
 
 from helpers.trial.power import icc
 
 ALIKE = ("log_roll", "y", "fsm_pct")
-NEIGHBOURS = 30
+BLOCK = 40
+PARTITIONS = 24
 TAKES_IT_UP = 0.7
 
 
 @dataclass(frozen=True)
 class Deck:
     """Real surprises ready to be dealt: `own` (n,) what a school had beyond its authority, `common` (authorities,), `authority` (n,) codes,
-    `neighbours` (n, k) rows of the schools most alike."""
+    `blocks` (partitions, n) codes: several ways of putting schools that are alike together."""
 
     own: np.ndarray
     common: np.ndarray
     authority: np.ndarray
-    neighbours: np.ndarray
+    blocks: np.ndarray
+
+    def usual(self) -> np.ndarray:
+        """What a school would be dealt on average (n,)."""
+        means = [np.bincount(b, self.own)[b] / np.bincount(b)[b] for b in self.blocks]
+        return np.mean(means, axis=0)
 
     def deal(self, rng: np.random.Generator, worlds: int = 1) -> np.ndarray:
         """Surprises (n, worlds) in percentage points, 0 on average in every school: in these worlds the forecast is right on average."""
-        n, k = self.neighbours.shape
-        usual = self.own[self.neighbours].mean(axis=1, keepdims=True)
-        picked = self.neighbours[np.arange(n)[:, None], rng.integers(0, k, size=(n, worlds))]
-        shuffled = np.column_stack([rng.permutation(self.common) for _ in range(worlds)])
-        return self.own[picked] - usual + shuffled[self.authority]
+        usual = self.usual()
+        out = np.empty((len(self.own), worlds))
+        for world in range(worlds):
+            blocks = self.blocks[rng.integers(len(self.blocks))]
+            places = np.argsort(blocks, kind="stable")
+            givers = np.lexsort((rng.random(len(blocks)), blocks))
+            out[places, world] = self.own[givers]
+            out[:, world] += rng.permutation(self.common)[self.authority] - usual
+        return out
 
 
-def deck(seen: pd.DataFrame, also_alike: tuple[str, ...] = (), neighbours: int = NEIGHBOURS) -> Deck:
+def alike_blocks(points: np.ndarray, rng: np.random.Generator, most: int = BLOCK) -> np.ndarray:
+    """Codes (n,) of blocks of at most `most` neighbours: cut near the middle along a dimension picked by its spread, until small enough."""
+    codes, todo, done = np.zeros(len(points), dtype="int64"), [np.arange(len(points))], 0
+    while todo:
+        rows = todo.pop()
+        spread = points[rows].var(axis=0)
+        if len(rows) <= most or spread.sum() == 0:
+            codes[rows] = done
+            done += 1
+            continue
+        along = rng.choice(points.shape[1], p=spread / spread.sum())
+        order = rows[np.argsort(points[rows, along], kind="stable")]
+        cut = int(len(rows) * rng.uniform(0.4, 0.6))
+        todo += [order[:cut], order[cut:]]
+    return codes
+
+
+def deck(seen: pd.DataFrame, also_alike: tuple[str, ...] = (), seed: int = 2025) -> Deck:
     """A deck from `residual_pp` of `years.with_forecast`.
 
     The authorities' common part is their mean, shrunk to the variance that lies between authorities (so that luck of few schools is not
-    counted twice). `also_alike`: further columns in which a giver must be like the receiver.
+    counted twice). `also_alike`: further columns in which schools that swap must be alike.
     """
-    alike = seen.assign(log_roll=np.log(seen["roll"]))[[*ALIKE, *also_alike]].astype("float64")
+    alike = seen[[*ALIKE, *also_alike]].astype("float64")
     alike = alike.fillna(alike.median())
-    scaled = ((alike - alike.mean()) / alike.std()).to_numpy()
-    k = min(neighbours, len(seen))
-    near = NearestNeighbors(n_neighbors=k).fit(scaled).kneighbors(scaled, return_distance=False)
+    points = ((alike - alike.mean()) / alike.std()).to_numpy()
+    rng = np.random.default_rng(seed)
+    blocks = np.array([alike_blocks(points, rng) for _ in range(PARTITIONS)])
     left = seen["residual_pp"].to_numpy("float64")
     codes = pd.factorize(seen["la_code"])[0]
     mean, size = pd.Series(left).groupby(codes).mean().to_numpy(), np.bincount(codes)
     share = icc(left, codes)
     kept = share * size / (1 + share * (size - 1))
     common = np.sqrt(kept) * (mean - mean.mean())
-    return Deck(left - common[codes], common, codes, near)
+    return Deck(left - common[codes], common, codes, blocks)
 
 
 def planted(effect_pp: float, seen: pd.DataFrame, rng: np.random.Generator, takes_it_up: float = TAKES_IT_UP) -> np.ndarray:

@@ -42,12 +42,13 @@ def learnt_before(known: dict, before: str, primary_lambda: float = 0.8) -> dict
 def with_forecast(pair: pd.DataFrame, parameters: dict, worst_share: float = WORST_SHARE) -> pd.DataFrame:
     """A pair of years with what was to be expected.
 
-    Adds baseline_pct, sd_pp, change_pp (y_next - y net of the national movement), return_pp (baseline - y: what regression to the mean
+    Adds baseline_pct, sd_pp, log_roll, change_pp (y_next - y net of the national movement), return_pp (baseline - y: what regression to the mean
     alone does), residual_pp (net - baseline), top_pp and half_pp (by how much the baseline moves per unit of the two parameters of
     lambda), start (1 = lowest fifth of absence, 5 = highest) and worst (the share `worst_share` with the highest absence).
     """
     given = pair.assign(absence_pct=pair["y"], context_expected_pct=pair["c"])
     out = pair.merge(forecast.baseline_of(given, parameters)[["urn", "baseline_pct", "sd_pp"]], on="urn", validate="1:1")
+    out["log_roll"] = np.log(out["roll"])
     out["change_pp"] = out["net"] - out["y"]
     out["return_pp"] = out["baseline_pct"] - out["y"]
     out["residual_pp"] = out["net"] - out["baseline_pct"]
@@ -66,7 +67,9 @@ def worst_from(seen: pd.DataFrame, worst_share: float = WORST_SHARE) -> float:
     return float(seen["y"].quantile(1 - worst_share, interpolation="lower"))
 
 
-def expectations_of(pair: pd.DataFrame, parameters: dict, peers: pd.DataFrame, register: pd.DataFrame, area_rates: pd.DataFrame, run, year: str):
+def expectations_of(
+    pair: pd.DataFrame, parameters: dict, peers: pd.DataFrame, register: pd.DataFrame, area_rates: pd.DataFrame, run, year: str
+):
     """(baseline, expectations) that `run`'s limits would have set for the schools of a pair in its first `year`, with today's similar
     schools.
     """
@@ -76,7 +79,9 @@ def expectations_of(pair: pd.DataFrame, parameters: dict, peers: pd.DataFrame, r
     return base, expectation.set_expectations(rows, both, register, area_rates, run, year=year).expectations
 
 
-def verdict_z(pair: pd.DataFrame, parameters: dict, peers: pd.DataFrame, register: pd.DataFrame, area_rates: pd.DataFrame, run, years: tuple[str, str]):
+def verdict_z(
+    pair: pd.DataFrame, parameters: dict, peers: pd.DataFrame, register: pd.DataFrame, area_rates: pd.DataFrame, run, years: tuple[str, str]
+):
     """What routing would have gone by at the end of a pair of years: urn and z, as `monitor.judgement.verdicts` gives them (no shocks
     recorded).
     """
