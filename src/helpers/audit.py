@@ -9,7 +9,7 @@ from importlib.metadata import version
 import helpers
 from helpers.params import FOLDERS, Parameters
 from helpers.paths import ROOT
-from helpers.store import code_hash, file_hash, read_json, tree_hash, write_json
+from helpers.store import code_hash, file_hash, inputs_of, read_json, tree_hash, write_json
 
 MANIFEST = "manifest.json"
 PACKAGES = (
@@ -39,6 +39,16 @@ ARTEFACTS = (
     "facts.json",
     "quality.json",
 )
+LATER = (
+    "referrals.parquet",
+    "offers.parquet",
+    "draws.parquet",
+    "left_out.parquet",
+    "hub_sites.parquet",
+    "verdicts.parquet",
+    "shocks.parquet",
+)
+FOLDERS_MADE = ("pack", "support", "monitor")
 
 
 def git_commit() -> str:
@@ -52,13 +62,15 @@ def git_commit() -> str:
 
 
 def build_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
-    """What a region's results were made from: input files with sha256, parameters, code, packages, seed. No times, so reruns compare equal."""
+    """What a region's results were made from: input files and records with sha256, parameters, code, packages, seed. No times, so reruns compare
+    equal."""
     return {
         "region": run.region,
         "release": run.release,
         "sample": run.is_sample,
         "formula": "The formula is this project's own. The Department for Education has not published its formula.",
         "inputs": inputs,
+        "records": inputs_of(run.records_folder),
         "parameters": run.model_dump(exclude=set(FOLDERS)),
         "seed": run.seed,
         "code": {"version": helpers.__version__, "sha256": code_hash(), "git_commit": git_commit()},
@@ -68,10 +80,11 @@ def build_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
 
 
 def write_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
-    """Write the region's manifest, with the hashes of its artefacts. Returns it."""
-    manifest = build_manifest(run, inputs)
-    manifest["artefacts"] = {name: file_hash(run.region_folder / name) for name in ARTEFACTS}
-    manifest["artefacts"]["pack"] = tree_hash(run.region_folder / "pack")
+    """Write the region's manifest, with the hashes of its artefacts. Returns it. Each step from 05 on writes it anew, with what is there by then."""
+    manifest, folder = build_manifest(run, inputs), run.region_folder
+    there = [*ARTEFACTS, *(name for name in LATER if (folder / name).exists())]
+    manifest["artefacts"] = {name: file_hash(folder / name) for name in there}
+    manifest["artefacts"] |= {name: tree_hash(folder / name) for name in FOLDERS_MADE if (folder / name).exists()}
     write_json(run.region_folder / MANIFEST, manifest)
     return manifest
 

@@ -1,4 +1,4 @@
-"""The runner: five notebooks per region by papermill, in parallel processes, with stamps. The only module that knows papermill."""
+"""The runner: the notebooks of a region by papermill, in parallel processes, with stamps. The only module that knows papermill."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     "02_model": ("baseline.parquet", "drivers.parquet"),
     "03_peers": ("peers.parquet", "alternatives.parquet", "summary.parquet"),
     "04_expectations": ("expectations.parquet", "special_ranges.parquet"),
-    "05_report": ("pack", "manifest.json"),
+    "05_report": ("pack",),
+    "06_support": ("support", "referrals.parquet", "offers.parquet", "draws.parquet", "left_out.parquet", "hub_sites.parquet"),
+    "07_monitor": ("monitor", "verdicts.parquet", "shocks.parquet", "manifest.json"),  # the manifest is written anew by each step from 05 on
 }
+READ_RECORDS = ("05_report", "06_support", "07_monitor")
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """What people recorded for a release, read from one folder: agreed ambitions and challenges, shocks entered by hand, schools' own weeks.
 
-Layout (docs/records-format.md): `agreed.csv`, `decisions.csv`, `recorded-shocks.csv` and `own-extracts/*.csv`; each may be missing, and so may the
-folder. Every file is checked line by line; one bad line and nothing of any file is used. Decisions answer the referral list, so
-`06_support` reads them (`support.agreed.read_decisions`) when the list is known.
+Layout (docs/records-format.md): `agreed.csv`, `decisions*.csv` (one, or one per region), `recorded-shocks.csv` and `own-extracts/*.csv`; each may be
+missing, and so may the folder. Every file is checked line by line; one bad line and nothing of any file is used. Decisions answer the
+referral list, so `06_support` reads them when the list is known.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from helpers.paths import shown
 from helpers.sources import own_extract, recorded_shocks
 from helpers.support import agreed
 
-AGREED, DECISIONS, SHOCKS, EXTRACTS = "agreed.csv", "decisions.csv", "recorded-shocks.csv", "own-extracts"
-KINDS = {AGREED: "agreed ambitions and challenges", DECISIONS: "decisions on the referral list", SHOCKS: "shocks recorded by hand"}
-OWN_WEEKS = "a school's own weeks"
+AGREED, DECISIONS, SHOCKS, EXTRACTS = "agreed.csv", "decisions*.csv", "recorded-shocks.csv", "own-extracts"
 STAGE_FILES = ("agreed.parquet", "recorded_shocks.parquet", "own_weeks.parquet", "record_files.parquet")
 
 
@@ -36,23 +34,38 @@ def read_all(folder: Path, register: pd.DataFrame, expectations: pd.DataFrame, m
     noted, spoken, weeks, files = agreed.no_records(), recorded_shocks.empty(), [], []
     if (folder / AGREED).exists():
         noted = agreed.read_records(folder / AGREED, register, expectations)
-        files.append((AGREED, KINDS[AGREED], len(noted)))
+        files.append((AGREED, "agreed ambitions and challenges", len(noted)))
     if (folder / SHOCKS).exists():
         spoken = recorded_shocks.read_recorded_shocks(folder / SHOCKS)
         _refuse_unknown(SHOCKS, "id", spoken.loc[spoken["scope"] == "school", "urn"], register["urn"])
         _refuse_unknown(SHOCKS, "id", spoken.loc[spoken["scope"] == "la", "la_code"], register["la_code"])
-        files.append((SHOCKS, KINDS[SHOCKS], len(spoken)))
+        files.append((SHOCKS, "shocks recorded by hand", len(spoken)))
     for path in own_extract.find_own_extracts(folder):
         one = own_extract.whole_school(own_extract.read_own_extract(path).weeks)
         _refuse_unknown(path.name, "urn", one["urn"], register["urn"])
         weeks.append(one)
-        files.append((f"{EXTRACTS}/{path.name}", OWN_WEEKS, len(one)))
-    if (folder / DECISIONS).exists():
-        files.append((DECISIONS, KINDS[DECISIONS], len((folder / DECISIONS).read_text(encoding="utf-8-sig").splitlines()) - 1))
+        files.append((f"{EXTRACTS}/{path.name}", "a school's own weeks", len(one)))
     own = pd.concat(weeks, ignore_index=True) if weeks else own_extract.no_weeks()
     _refuse_two_extracts(own)
     table = pd.DataFrame(files, columns=["file", "taken_for", "lines"]).astype({"file": "str", "taken_for": "str", "lines": "int64"})
     return dict(zip(STAGE_FILES, (noted, spoken, own, table), strict=True))
+
+
+def read_decisions(folder: Path, referrals: pd.DataFrame) -> pd.DataFrame | None:
+    """People's decisions of every `decisions*.csv` (as `agreed.read_decisions`), None where there is no such file. `referrals`: all of England's.
+
+    Raises `DataRefused` for what that reader refuses, and for a school on which two files decide.
+    """
+    paths = sorted(folder.glob(DECISIONS))
+    if not paths:
+        return None
+    out = pd.concat([agreed.read_decisions(p, referrals).assign(file=p.name) for p in paths], ignore_index=True)
+    twice = out[out.duplicated("urn")]
+    if len(twice):
+        both = ", ".join(out.loc[out["urn"] == twice["urn"].iloc[0], "file"])
+        words = f"two files decide on this school: {both}"
+        raise DataRefused(Fault("hard", "record", words, both, None, "urn", str(twice["urn"].iloc[0]), "Keep the newer decision only."))
+    return out.drop(columns="file")
 
 
 def _refuse_unknown_files(folder: Path) -> None:
@@ -60,8 +73,8 @@ def _refuse_unknown_files(folder: Path) -> None:
     if not folder.is_dir():
         return
     there = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith((".", "~$")) and p.suffix.lower() != ".md"]
-    known = {folder / name for name in KINDS} | set(own_extract.find_own_extracts(folder))
-    todo = f"Files here: {', '.join(KINDS)}, and CSV files in the folder {EXTRACTS}. Rename it or take it out."
+    known = {folder / AGREED, folder / SHOCKS, *folder.glob(DECISIONS), *own_extract.find_own_extracts(folder)}
+    todo = f"Files here: {AGREED}, {DECISIONS}, {SHOCKS}, and CSV files in the folder {EXTRACTS}. Rename it or take it out."
     faults = [
         Fault("hard", "unknown_record", "this is none of the files of a records folder", p.relative_to(folder).as_posix(), what_to_do=todo)
         for p in there

@@ -82,3 +82,17 @@ def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
             i = week.idxmax()
             found.append((urn, mine.at[i, "week_commencing"], before[i], after[i], step[i]))
     return pd.DataFrame(found, columns=["urn", "week_commencing", "roll_before", "roll_after", "change_pct"])
+
+
+def all_beside_region(weeks: pd.DataFrame, schools: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
+    """urn, week_commencing, points: weekly absence of each school less its region's, weeks without a figure of the region left out.
+
+    `weeks` of `whole_school`; `schools`: urn, region_name, phase; `periods` of `snapshots.clean`.
+    """
+    about, parts = schools.set_index("urn"), []
+    for urn, mine in weeks.groupby("urn"):
+        area = area_weeks(periods, "region", about.at[urn, "region_name"], about.at[urn, "phase"])
+        parts.append(mine[["urn", "week_commencing"]].assign(points=beside_area(mine, area, mine["absence_pct"], "absence_pct")))
+    empty = {"urn": "int64", "week_commencing": "datetime64[s]", "points": "float64"}
+    out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({c: pd.Series(dtype=k) for c, k in empty.items()})
+    return out.dropna(subset="points").reset_index(drop=True)

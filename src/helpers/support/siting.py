@@ -297,3 +297,36 @@ def _by_region(schools: pd.DataFrame, load: pd.DataFrame, hubs_then: dict[str, p
             out[column] = count.reindex(out.index).fillna(0).astype("int64")
         parts.append(out.reset_index().assign(plan=name))
     return pd.concat(parts, ignore_index=True)
+
+
+def headlines(plan: HubPlan) -> list[tuple[str, float, str, int]]:
+    """Named figures of a plan (name, value, unit, decimals); none where there is no plan."""
+    if plan.comparison.empty:
+        return []
+    plans = plan.comparison.set_index("plan")
+    cover = plans[f"covered_{plan.limit_km:g}km_pct"]
+    return [
+        ("need_covered_now_pct", cover[NOW], "%", 1),
+        ("need_covered_best_pct", cover[BEST], "%", 1),
+        ("need_covered_greedy_pct", cover["greedy"], "%", 1),
+        ("need_covered_naive_pct", cover.drop([NOW, BEST, BY_PLACES, "greedy"]).max(), "%", 1),
+        ("siting_gap_pct", 100 * plan.solver.gap, "%", 2),
+        ("hub_distance_median_km", plans.at[BEST, "median_km"], "km", 0),
+        ("hub_distance_95th_km", plans.at[BEST, "p95_km"], "km", 0),
+        ("load_served_best_cover_pct", plans.at[BEST, "load_served_pct"], "%", 1),
+        ("load_served_counting_places_pct", plans.at[BY_PLACES, "load_served_pct"], "%", 1),
+    ]
+
+
+def conclusions(plan: HubPlan) -> list[str]:
+    """What a plan says, in sentences; the reason where there is none."""
+    told = {name: f"{value:.{decimals}f}{unit if unit == '%' else ' ' + unit}" for name, value, unit, decimals in headlines(plan)}
+    if not told:
+        return [f"Where the next hubs should open cannot be planned: {plan.solver.status}."]
+    return [
+        f"{len(plan.solver.chosen)} sites chosen from {len(plan.candidates):,} candidates would raise the need near a hub from "
+        f"{told['need_covered_now_pct']} to {told['need_covered_best_pct']} (England); the best naive plan reaches {told['need_covered_naive_pct']}. "
+        f"No choice of candidates can beat it by more than {told['siting_gap_pct']} of what it adds.",
+        f"Near is not served: with their places those hubs would serve {told['load_served_best_cover_pct']} of the planning load's need; "
+        f"the plan that counts places serves {told['load_served_counting_places_pct']}.",
+    ]

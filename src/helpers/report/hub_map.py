@@ -1,0 +1,90 @@
+"""A map of hubs and the schools near them, as inline SVG: layers differ in shape and size, not in colour alone."""
+
+from __future__ import annotations
+
+from html import escape
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from helpers.report.charts import svg, text
+
+WIDTH, MOST_HEIGHT = 560, 760
+NEAR, NEW_ONLY, FAR = "school near a hub that is open", "school near a new hub only", "school near no hub"
+OPEN, NEW = "hub open now", "new hub"
+LAYERS = {  # in the order of drawing: dot size, colour, opacity
+    NEAR: (1.5, "#8a9299", 0.75),
+    NEW_ONLY: (1.9, "#1d70b8", 0.75),
+    FAR: (2.6, "#b35c00", 0.9),
+}
+
+
+def hub_map(chart_id: str, title: str, boundaries: gpd.GeoDataFrame, points: pd.DataFrame, described: str) -> str:
+    """Map of authorities (`boundaries` in EPSG:27700: those drawn) with `points` (layer of `siting.map_points`, school_name, easting_km,
+    northing_km). Empty text without boundaries."""
+    shapes = boundaries.reset_index(drop=True)
+    if shapes.empty:
+        return ""
+    west, south, east, north = shapes.total_bounds
+    metres = max((east - west) / WIDTH, (north - south) / MOST_HEIGHT)
+    height, across = round((north - south) / metres), (WIDTH - (east - west) / metres) / 2
+
+    def to_picture(xy: np.ndarray) -> np.ndarray:
+        return np.c_[(xy[:, 0] - west) / metres + across, (north - xy[:, 1]) / metres].round(1)
+
+    simple = shapely.coverage_simplify(shapes.geometry.to_numpy(), 1.2 * metres)
+    paths = [
+        f'<path d="{_outline(s, to_picture, metres)}"><title>{escape(n)}</title></path>'
+        for s, n in zip(simple, shapes["la_name"], strict=True)
+    ]
+    body = [f'<g fill="#f6f7f8" stroke="#b1b4b6" stroke-width="0.7">{"".join(paths)}</g>']
+    for layer, (size, colour, opacity) in LAYERS.items():
+        some = to_picture(_metres(points[points["layer"] == layer]))
+        dots = "".join(f"M{x:g} {y:g}h0" for x, y in some)
+        body.append(
+            f'<path d="{dots}" fill="none" stroke="{colour}" stroke-opacity="{opacity}" stroke-width="{size}" stroke-linecap="round"/>'
+        )
+    for layer in (OPEN, NEW):
+        some = points[points["layer"] == layer]
+        for (x, y), name in zip(to_picture(_metres(some)), some["school_name"], strict=True):
+            body.append(_sign(layer, x, y, f"{layer}: {name}"))
+    return svg(chart_id, WIDTH, height + 96, title, described, body + _legend(points, height + 20), "chart map wide")
+
+
+def _metres(points: pd.DataFrame) -> np.ndarray:
+    return 1000 * points[["easting_km", "northing_km"]].to_numpy("float64")
+
+
+def _sign(layer: str, x: float, y: float, told: str = "") -> str:
+    """A black square for a hub that is open, a white triangle for a new one."""
+    title = f"<title>{escape(told)}</title>" if told else ""
+    if layer == OPEN:
+        return f'<rect x="{x - 5:g}" y="{y - 5:g}" width="10" height="10" fill="#0b0c0c" stroke="#fff" stroke-width="1">{title}</rect>'
+    corners = f"{x:g},{y - 7:g} {x + 6.5:g},{y + 5:g} {x - 6.5:g},{y + 5:g}"
+    return f'<polygon points="{corners}" fill="#fff" stroke="#0b0c0c" stroke-width="2">{title}</polygon>'
+
+
+def _legend(points: pd.DataFrame, top: float) -> list[str]:
+    counts, out = points["layer"].value_counts(), []
+    for i, layer in enumerate((OPEN, NEW, *LAYERS)):
+        x, y = 12 + (i % 2) * 280, top + (i // 2) * 26
+        if layer in LAYERS:
+            size, colour, _ = LAYERS[layer]
+            out.append(f'<circle cx="{x}" cy="{y}" r="{size + 1.5}" fill="{colour}"/>')
+        else:
+            out.append(_sign(layer, x, y))
+        out.append(text(x + 14, y + 5, f"{layer} ({int(counts.get(layer, 0)):,})"))
+    return out
+
+
+def _outline(shape, to_picture, metres: float) -> str:
+    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger parts."""
+    parts = sorted(shapely.get_parts(shape), key=lambda part: -part.area)
+    parts = [part for i, part in enumerate(parts) if i == 0 or part.area > 4 * metres**2]
+    rings = []
+    for part in parts:
+        xy = to_picture(shapely.get_coordinates(part.exterior))
+        rings.append("M" + "L".join(f"{x:g} {y:g}" for x, y in xy[:-1]) + "Z")
+    return "".join(rings)
