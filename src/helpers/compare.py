@@ -145,7 +145,7 @@ def for_whom(changed: pd.DataFrame, by: str) -> pd.DataFrame:
     if by in ("start", "fsm"):
         column = {"start": "absence_before_pct", "fsm": "fsm_pct"}[by]
         fifth = both.groupby("phase")[column].transform(lambda values: np.ceil(values.rank(method="first", pct=True) * 5))
-        both = both.assign(group=both["phase"] + ", fifth " + fifth.map("{:.0f}".format))[fifth.notna()]
+        both = both.assign(group=both["phase"].astype(str) + ", fifth " + fifth.map("{:.0f}".format).astype(str))[fifth.notna()]
     else:
         both = both.assign(group=both[by])
     means = ["ask_before_pp", "ask_after_pp", "moved_pp", "chance_before", "chance_after"]
@@ -197,11 +197,12 @@ def in_words(a: Run, b: Run, papers: pd.DataFrame, changed: pd.DataFrame, rows: 
         f"   mean move {short['mean_moved_pp']:+.3f} points, largest {short['largest_moved_pp']:+.2f}",
     ]
     lines += [f"      of it {REASONS[part]}: {short[part.replace('_pp', '_mean_moved_pp')]:+.3f}" for part in PARTS]
-    if short["felt"] or short["gained"] or short["lost"]:
+    if short["felt"]:
         lines += ["", "For whom (mean move in points; schools that moved by 0.05 or more)"]
         for by in ("phase", "start", "fsm"):
             lines += [f"   {name}: {move:+.3f}; {felt:,} of {schools:,}" for name, move, felt, schools in _short_groups(changed, by)]
-        lines += ["", f"The {rows} schools that changed most"]
+    if short["felt"] or short["gained"] or short["lost"]:
+        lines += ["", "The schools that changed most"]
         for row in changed.head(rows).to_dict("records"):
             move = "" if np.isnan(row["moved_pp"]) else f"{row['ask_before_pp']:.2f} -> {row['ask_after_pp']:.2f} points; "
             lines.append(f"   {row['school_name']} (URN {row['urn']}, {row['la_name']}): {move}{row['because'] or 'no change'}")
