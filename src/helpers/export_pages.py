@@ -161,7 +161,8 @@ def _averages(package: Package, run: Path, register: pd.DataFrame, links: list[t
     parameters = any_manifest(run)["parameters"]
     asks = pd.read_parquet(run / "national" / "expectations" / "expectations.parquet")
     table = audience.averages(audience.assessed(register, asks), parameters["min_ask_pp"], parameters["max_ask_pp"])
-    package.add("averages.csv", _csv(table.astype("object").where(table.notna(), audience.SUPPRESSED)))
+    told = table.astype({"schools": "Int64", "pupils": "Int64"}).astype("object")
+    package.add("averages.csv", _csv(told.where(table.notna(), audience.SUPPRESSED)))
     links.append(("averages.csv", "averages of England, regions and local authorities; c means withheld"))
     shown_rows = table[table["geography"] != "la"]
     withheld = int(table["ask_pp"].isna().sum())
