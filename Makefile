@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test real explore bench check sample notebooks params lock clean help
+.PHONY: run test real explore bench bench-method check sample notebooks params lock clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
@@ -41,6 +41,9 @@ bench: $(READY)  ## benchmarks on real data: make bench DATA=../shared/open-data
 	$(BIN)/python benchmarks/sample_bands.py "$(DATA)"
 	$(BIN)/python benchmarks/shocks_found.py --data "$(DATA)"
 	$(BIN)/python benchmarks/hub_plan.py --data "$(DATA)" --out outputs/bench
+
+bench-method: $(READY)  ## the table of bars as JSON and as a page: make bench-method DATA=../shared/open-data (the sample without DATA)
+	$(BIN)/python benchmarks/bars.py --data "$(or $(DATA),data/sample)" --out $(if $(DATA),outputs/bench,outputs/bench-sample) --perturb
 
 sample: $(READY)  ## regenerate the embedded sample from its seeded script
 	$(BIN)/python data/make_sample.py

@@ -20,9 +20,9 @@ TITLES = {
     11: "Similar schools are similar", 12: "Named schools are near and enough", 13: "Similar schools stay the same", 14: "Fast enough to ask what if",
 }  # fmt: skip
 LOOKED_AT = (
-    "Looked at while choosing: bars 1, 2 and 11 to 13 (features, weights, share of location); T1 for the form of the baseline and of the "
-    "spread; T2S and the published 2023/24 primaries for the intervals' scale. Parameters themselves are fitted on earlier transitions only. Half of 2023/24 is not in "
-    "the files and was seen by nobody here."
+    "Looked at while choosing: bars 1, 2 and 11 to 13 (features, weights, share of location); T1 for the form of the baseline and of the spread; "
+    "T2S and the published 2023/24 primaries for the scale of the intervals. Parameters themselves are fitted on earlier transitions only. "
+    "Half of 2023/24 is not in the files and was seen by nobody here."
 )
 
 
@@ -74,7 +74,7 @@ def measure(ingest: dict, model: dict, found: dict, asked: dict, run, progress: 
     tell = progress or (lambda _: None)
     register, linked = ingest["register"], ingest["linked"]
     tell("circumstances")
-    rows, variants = circumstances.context_bars(register, run.seed)
+    rows, variants = circumstances.context_bars(register, model["scores"], run.seed)
     tell("persistent absence of two years, and the public random forest")
     pooled, more = circumstances.pooled_bar(register, ingest["earlier"], ingest["panel"], run.release, run.seed)
     rows, variants = rows + pooled, variants + more
@@ -101,7 +101,7 @@ def measure(ingest: dict, model: dict, found: dict, asked: dict, run, progress: 
     traded = trades(based["T1"], linked, ingest["area_rates"], run) if "T1" in based else pd.DataFrame()
     out = {k: v for k, v in done.items() if k != "T0"}
     return Evaluation(
-        bars=pd.DataFrame(rows).sort_values("bar", kind="stable", ignore_index=True),
+        bars=pd.DataFrame(rows).dropna(subset=["ours"]).sort_values("bar", kind="stable", ignore_index=True),
         variants=pd.DataFrame(variants),
         fairness=_stacked({k: asks.fairness_table(v) for k, v in out.items()}),
         coverage=_stacked({f"{k} {level} %": ahead.coverage_by_cell(v, level) for k, v in out.items() for level in ahead.LEVELS}),

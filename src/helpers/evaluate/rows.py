@@ -28,6 +28,8 @@ def hit_spread(hit: pd.Series, group: pd.Series, least: int = 1) -> float:
 
 def chance_spread(hit: pd.Series, group: pd.Series, least: int = 1, seed: int = 2025, draws: int = 200) -> str:
     """The spread that luck alone gives: mean and 95th percentile over shuffles of the hits."""
+    if np.isnan(hit_spread(hit, group, least)):
+        return "fewer than two groups are large enough"
     rng = np.random.default_rng(seed)
     values = hit.to_numpy()
     found = [hit_spread(pd.Series(rng.permutation(values), index=hit.index), group, least) for _ in range(draws)]

@@ -48,7 +48,7 @@ def trades(t: pd.DataFrame, linked: pd.DataFrame, area_rates: pd.DataFrame, run,
                     "parameter": parameter, "value": value, "ours": bool(np.isclose(value, getattr(run, parameter))),
                     "ask_best_fifth_pp": float(ask[start == 0].mean()), "ask_worst_fifth_pp": float(ask[start == 4].mean()),
                     "share_at_floor": float(asked.calibration["share_at_floor"].iloc[0]), "share_half_a_point": float((ask >= 0.5).mean()),
-                    "spread_start": hit_spread(met, start), "spread_fsm": hit_spread(met, fsm), 
+                    "spread_start": hit_spread(met, start), "spread_fsm": hit_spread(met, fsm),
                     "spread_ehcp": hit_spread(met, ehcp), "spread_region": hit_spread(met, t["region_name"], 50),
                     "ask_and_gap_r": float(ask.corr(e["gap_pp"])), "n": len(t),
                 }
