@@ -147,3 +147,22 @@ def test_why_refuses_schools_that_cannot_be_compared(world):
         why(world.schools, world.context.weights, primary, secondary)
     with pytest.raises(KeyError, match=str(special)):
         why(world.schools, world.context.weights, primary, special)
+
+
+def test_peers_of_an_earlier_run_are_kept_where_they_still_exist(world):
+    old = world.fit.peers.assign(peer_urn=world.fit.peers["peer_urn"])
+    leaning = world.context.weights.assign(weight=lambda w: np.where(w["feature"] == "log_roll", 20.0, w["weight"]))
+    fresh = find_peers(world.schools, world.baseline, leaning, world.links, PARAMETERS)
+    gone = int(old["peer_urn"].value_counts().index[0])
+    left = world.schools.assign(status=lambda s: np.where(s["urn"] == gone, "new", s["status"]))
+    base = world.baseline[world.baseline["urn"] != gone]
+    kept = find_peers(left, base, leaning, world.links, PARAMETERS, frozen=old)
+    was = set(map(tuple, old.loc[(old["urn"] != gone) & (old["peer_urn"] != gone), ["urn", "peer_urn"]].to_numpy()))
+    now = set(map(tuple, kept.peers[["urn", "peer_urn"]].to_numpy()))
+    assert was <= now and len(now - was) > 0
+    assert gone not in set(kept.peers["peer_urn"])
+    assert len(was & set(map(tuple, fresh.peers[["urn", "peer_urn"]].to_numpy()))) < 0.9 * len(was), "without freezing they would have changed"
+    assert (kept.peers.groupby("urn")["rank"].agg(["min", "max", "nunique"]) == [1, 20, 20]).all().all()
+    assert (kept.peers.groupby("urn")["distance"].diff().dropna() >= 0).all()
+    both = pd.concat([kept.peers, kept.alternatives])
+    assert not both.duplicated(["urn", "peer_urn"]).any() and (both["urn"] != both["peer_urn"]).all()
