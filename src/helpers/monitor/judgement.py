@@ -204,7 +204,7 @@ def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
         if np.isnan(r.z):
             out.append("Too early to say: no full year has been published for this school and its region since the target was set.")
             continue
-        off = f"the region's schools moved by {r.movement_pp:+.2f}"
+        off = f"the region's schools moved by {r.movement_pp:+.2f} points".replace("-", "\N{MINUS SIGN}")
         if r.shock_effect_pp:
             off += f", recorded shocks ({r.shock_codes.replace('_', ' ').replace('+', ', ')}) account for {r.shock_effect_pp:.2f}"
         net = f"Absence was {r.absence_pct:.1f}%; {off}. Net of that it was {abs(r.shortfall_pp):.2f} points "

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from scipy.stats import norm
 
-from helpers.monitor.snapshots import LAST_WEEK_FROM, first_monday
+from helpers.monitor.snapshots import LAST_WEEK_FROM, first_monday, school_week
 
 WEEKS = np.arange(2, 48)  # school weeks that publications cover: 1 is the week of September's first Monday
 LONGEST_GAP = 4  # weeks over which a cumulative rate may be interpolated
@@ -194,6 +194,17 @@ def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.
         "off_course_by_more_than_noise": "Above the path by more than chance moves a school at this time of year: worth asking why.",
     }
     return out.assign(words=out["course"].map(words))
+
+
+def latest(weeks: pd.DataFrame, paths: pd.DataFrame) -> pd.DataFrame:
+    """The rate so far of each school that sent its weeks, in the last of them for which it has a path: urn, school_week, absence_pct (cumulative, %).
+
+    `weeks` of `sources.own_extract.whole_school`, of one year; `paths` of `path`, with or without rows.
+    """
+    out = weeks[["urn"]].assign(school_week=school_week(weeks["week_commencing"], weeks["year"]), absence_pct=weeks["cum_absence_pct"])
+    known = paths[["urn", "school_week"]].astype({"urn": "int64", "school_week": "int64"})
+    out = out.merge(known, on=["urn", "school_week"], validate="1:1").sort_values(["urn", "school_week"])
+    return out.drop_duplicates("urn", keep="last").reset_index(drop=True)
 
 
 def xmr(values: pd.Series) -> pd.DataFrame:

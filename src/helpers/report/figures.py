@@ -21,8 +21,8 @@ def finish(figure: go.Figure, title: str, source: str, x: str | None = None, y: 
         title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 16}},
         template="plotly_white",
         height=height,
-        margin={"l": 60, "r": 20, "t": 60, "b": 90},
-        legend={"title_text": "", "orientation": "h", "y": 1.06, "x": 0},
+        margin={"l": 60, "r": 20, "t": 80, "b": 90},
+        legend={"title_text": "", "orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},  # above the plot, never over its lines
         font={"family": "Arial, sans-serif", "size": 13, "color": "#0b0c0c"},
     )
     figure.add_annotation(

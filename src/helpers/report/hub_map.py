@@ -14,10 +14,10 @@ from helpers.report.charts import svg, text
 WIDTH, MOST_HEIGHT = 560, 760
 NEAR, NEW_ONLY, FAR = "school near a hub that is open", "school near a new hub only", "school near no hub"
 OPEN, NEW = "hub open now", "new hub"
-LAYERS = {  # in the order of drawing: dot size, colour, opacity
-    NEAR: (1.5, "#8a9299", 0.75),
-    NEW_ONLY: (1.9, "#1d70b8", 0.75),
-    FAR: (2.6, "#b35c00", 0.9),
+LAYERS = {  # in the order of drawing: size of a dot among the others, colour
+    NEAR: (1.0, "#7a858d"),
+    NEW_ONLY: (1.2, "#1d70b8"),
+    FAR: (1.6, "#b35c00"),
 }
 
 
@@ -40,17 +40,17 @@ def hub_map(chart_id: str, title: str, boundaries: gpd.GeoDataFrame, points: pd.
         for s, n in zip(simple, shapes["la_name"], strict=True)
     ]
     body = [f'<g fill="#f6f7f8" stroke="#b1b4b6" stroke-width="0.7">{"".join(paths)}</g>']
-    for layer, (size, colour, opacity) in LAYERS.items():
+    scale = float(np.clip(70 / max(len(points), 1) ** 0.5, 1.3, 4.5))  # many dots are drawn small, or they would hide the map
+    for layer, (size, colour) in LAYERS.items():
         some = to_picture(_metres(points[points["layer"] == layer]))
         dots = "".join(f"M{x:g} {y:g}h0" for x, y in some)
-        body.append(
-            f'<path d="{dots}" fill="none" stroke="{colour}" stroke-opacity="{opacity}" stroke-width="{size}" stroke-linecap="round"/>'
-        )
+        body.append(f'<path d="{dots}" fill="none" stroke="{colour}" stroke-width="{size * scale:.1f}" stroke-linecap="round"/>')
     for layer in (OPEN, NEW):
         some = points[points["layer"] == layer]
         for (x, y), name in zip(to_picture(_metres(some)), some["school_name"], strict=True):
             body.append(_sign(layer, x, y, f"{layer}: {name}"))
-    return svg(chart_id, WIDTH, height + 96, title, described, body + _legend(points, height + 20), "chart map wide")
+    picture = svg(chart_id, WIDTH, height + 96, title, described, body + _legend(points, height + 20), "chart map")
+    return picture.replace("<svg ", '<svg style="max-width:44rem" ', 1)
 
 
 def _metres(points: pd.DataFrame) -> np.ndarray:
@@ -71,8 +71,8 @@ def _legend(points: pd.DataFrame, top: float) -> list[str]:
     for i, layer in enumerate((OPEN, NEW, *LAYERS)):
         x, y = 12 + (i % 2) * 280, top + (i // 2) * 26
         if layer in LAYERS:
-            size, colour, _ = LAYERS[layer]
-            out.append(f'<circle cx="{x}" cy="{y}" r="{size + 1.5}" fill="{colour}"/>')
+            size, colour = LAYERS[layer]
+            out.append(f'<circle cx="{x}" cy="{y}" r="{2 + 1.5 * size:g}" fill="{colour}"/>')
         else:
             out.append(_sign(layer, x, y))
         out.append(text(x + 14, y + 5, f"{layer} ({int(counts.get(layer, 0)):,})"))

@@ -125,8 +125,8 @@ def spread(verdicts: pd.DataFrame, year: str) -> dict | None:
     z = verdicts.loc[(verdicts["year"] == year) & verdicts["z"].notna(), "z"]
     if len(z) < 10:
         return None
-    edges = np.arange(-4.0, 4.01, 0.5)
-    heights, _ = np.histogram(z.clip(-3.99, 3.99), edges)
+    edges = np.arange(-3.0, 4.01, 0.5)
+    heights, _ = np.histogram(z.clip(-2.99, 3.99), edges)
     title = f"Distance from the target in {year_words(year)}, in usual yearly errors"
     told = f"{plural(len(z), 'school')}. Left of 0: better than asked. Right of 1.28: more than chance makes likely. End bars hold what lies beyond."
     bins = list(zip(edges[:-1].tolist(), heights.tolist(), strict=True))

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from helpers.params import ENGLAND, Parameters
@@ -16,7 +17,7 @@ from helpers.report import hub_map, sheets, words
 from helpers.report.pages import ASSETS, environment
 from helpers.report.words import number, pct, plural, year_words
 from helpers.store import atomic_folder
-from helpers.support.routing import DECISION_COLUMNS, TIERS
+from helpers.support.routing import DECISION_COLUMNS, TIERS, odds, year_before
 from helpers.support.siting import BEST, BY_PLACES, NOW, HubPlan
 
 CSV, BOOK = "confidential-referrals.csv", "confidential-referrals.xlsx"
@@ -48,6 +49,7 @@ SITES = [
     "covered_pct",
 ]
 HEADINGS = {"place": "Place proposed", "place_why": "Why this place, or none", "region_name": "Region", "why": "Why it is on the list"}
+REASON_HEADINGS = {"reason": "Reason", "schools": "Schools"}
 NOTES = [
     (
         "proposal",
@@ -67,7 +69,8 @@ def referral_sheet(referrals: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFram
     """One row per school on the list with the place proposed, greatest need first within each kind of help; decisions last. Columns `SHEET`."""
     places = offers[["urn", "outcome", "hub_name", "hub_urn", "km", "same_trust", "why"]].rename(columns={"why": "place_why"})
     out = referrals.merge(places, on="urn", how="left", validate="1:1")
-    out["place"] = out["outcome"].map(OUTCOMES).fillna("No place: only a talk, or a person decided so")
+    neither = np.where(out["tier"].eq("talk_to_us"), "None: a talk only", "None: a person decided so")
+    out["place"] = out["outcome"].map(OUTCOMES).fillna(pd.Series(neither, index=out.index))
     out["same_trust"] = out["same_trust"].astype("object").where(out["outcome"].eq("offered"), None)
     return out.reindex(columns=SHEET)
 
@@ -82,7 +85,10 @@ def write_support(
     `missing`: sentences on what is not there.
     """
     sites = plan.sites if run.region == ENGLAND else plan.sites[plan.sites["region_name"] == run.region]
-    reasons = left_out.groupby(["code", "words"]).size().reset_index(name="schools").sort_values("schools", ascending=False)
+    told = [
+        words.reason_name(code) if code in words.REASONS else text for code, text in zip(left_out["code"], left_out["words"], strict=True)
+    ]
+    reasons = left_out.assign(reason=told).groupby("reason").size().reset_index(name="schools").sort_values("schools", ascending=False)
     title = f"{run.region}: support after {year_words(run.release)}"
     with atomic_folder(to) as folder:
         (folder / "assets").mkdir()
@@ -133,7 +139,7 @@ def _page(run, title, sheet, reasons, sites, plan, points, boundaries, missing) 
         "counts": [(TIER_WORDS[t], number(len(rows)), _places(rows)) for t, rows in listed.items()],
         "rows": [_row(r) for r in sheet.head(MOST_ROWS).to_dict("records")],
         "more": number(len(sheet) - MOST_ROWS) if len(sheet) > MOST_ROWS else "",
-        "reasons": [(row.words[0].upper() + row.words[1:], number(row.schools)) for row in reasons.itertuples()],
+        "reasons": [(row.reason[0].upper() + row.reason[1:], number(row.schools)) for row in reasons.itertuples()],
         "limit": f"{plan.limit_km:g}",
         "plans": [_plan(name, comparison.loc[name], plan.limit_km) for name in (NOW, BEST, BY_PLACES) if name in comparison.index],
         "naive": _naive(comparison, plan.limit_km),
@@ -162,9 +168,19 @@ def _row(r: dict) -> dict:
     place = r["place_why"] if known(r["place_why"]) else r["place"]
     about = f"{r['la_name']}, {words.phase_words(r['phase']).lower()}, {number(r['roll'])} pupils"
     return {
-        "urn": r["urn"], "name": r["school_name"], "about": about, "tier": TIER_WORDS[r["tier"]], "why": r["why"],
+        "urn": r["urn"], "name": r["school_name"], "about": about, "tier": TIER_WORDS[r["tier"]], "why": _short(r),
         "need": number(r["need_pupils"], 1), "place": place, "said": " ".join(aims), "decided": decided,
     }  # fmt: skip
+
+
+def _short(r: dict) -> str:
+    """By how much, in which years, and how likely by luck; the sheet has it in full sentences."""
+    if r["tier"] == "talk_to_us":
+        far = f"{number(r['fixed_z'], 1)} usual yearly errors above in {year_words(r['year'])}, from the first starting point"
+        return f"{far}; by luck {odds(r['chance_by_luck'])}."
+    years = ((r["shortfall_pp_before"], r["z_before"], year_before(r["year"])), (r["shortfall_pp"], r["z"], r["year"]))
+    parts = [f"{number(pp, 1)} points in {year_words(year)} ({number(z, 1)} usual yearly errors)" for pp, z, year in years]
+    return f"{parts[0]} and {parts[1]}; by luck {odds(r['chance_by_luck'])}."
 
 
 def _plan(name: str, row: pd.Series, limit: float) -> dict:

@@ -169,10 +169,19 @@ def _answers(each: pd.DataFrame, rules: Rules) -> np.ndarray:
     return np.where(answer == "status", each["status"].astype("object"), answer)
 
 
+def odds(chance: float) -> str:
+    """A small chance in words, no more exact than it is known: `about once in 150`, `less than once in 10,000`."""
+    if chance < 1e-4:
+        return "less than once in 10,000"
+    n = 1 / chance
+    step = 10 ** max(int(np.floor(np.log10(n))) - 1, 0)
+    return f"about once in {step * round(n / step):,.0f}"
+
+
 def _why(row: dict) -> str:
     """Which test, by how much, how sure: in words."""
     now, then = row["year"].replace("-", "/"), year_before(row["year"]).replace("-", "/")
-    sure = f"about once in {1 / row['chance_by_luck']:,.0f}"
+    sure = odds(row["chance_by_luck"])
     if row["tier"] == "talk_to_us":
         return (
             f"Measured from its first starting point, absence in {now} was above the most asked for by {row['fixed_z']:.1f} times the school's usual "

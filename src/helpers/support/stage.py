@@ -15,10 +15,9 @@ STAGE_FILES = siting.STAGE_FILES
 
 def build(ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, verdicts: pd.DataFrame, seed: int) -> dict:
     """The files of the stage by name. `ingest` holds register and hubs; `verdicts` are England's, of the stage `monitor`: no school on the referral
-    list is a candidate to lead a hub."""
+    list, be it only for a talk, is a candidate to lead a hub."""
     rules = Rules(seed=seed)
-    listed = routing.route(verdicts, ingest["register"], rules).referrals
-    referred = listed.loc[listed["tier"].isin(["intensive", "light_touch"]), "urn"]
+    referred = routing.route(verdicts, ingest["register"], rules).referrals["urn"]
     try:
         plan = siting.hub_plan(ingest["register"], baseline, expectations, ingest["hubs"], rules, referred=referred)
     except siting.NoPlan as reason:
