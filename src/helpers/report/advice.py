@@ -73,7 +73,7 @@ def _by_whom(inputs: PackInputs, urn: int, school: dict, times: int) -> str:
     if len(rows) != times or times < SMALLEST_GROUP:
         return ""
     places = [inputs.elsewhere.get(int(row["urn"]), {}) for row in rows]
-    in_la = sum(place.get("la_name") == school["la_name"] for place in places)
+    in_la = sum(known(school["la_name"]) and place.get("la_name") == school["la_name"] for place in places)
     in_region = sum(place.get("region_name") == school["region_name"] for place in places)
     groups = [
         (in_la, f"in {school['la_name']}"),

@@ -34,7 +34,7 @@ STANDARD = "ua-1"
 CHARTS = ("history", "parts", "chances", "ladder")
 
 # What the shipped font can show. Anything else is shown as its nearest letter, or as an asterisk: PDF/UA refuses a character without a shape.
-_LETTERS = ((0x20, 0x7E), (0xA0, 0x17F), (0x1FA, 0x1FF), (0x218, 0x21B), (0x1E80, 0x1E85), (0x1EF2, 0x1EF3))
+_LETTERS = ((0x20, 0x7E), (0xA0, 0x17F), (0x1FA, 0x1FD), (0x218, 0x21B), (0x1E80, 0x1E85), (0x1EF2, 0x1EF3))
 _SIGNS = "–—‘’‚“”„†‡•…‰‹›€™−≈≤≥ŵŷŴŶ"
 _NO_LETTER = "*"
 

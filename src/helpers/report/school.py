@@ -86,6 +86,10 @@ def _about(school: dict) -> list[tuple[str, str]]:
     return [(label, str(value)) for label, value in rows if known(value)]
 
 
+def _la(school: dict) -> str:
+    return school["la_name"] if known(school["la_name"]) else "your local authority"
+
+
 def _last(absence_pct: float) -> dict:
     decimals = as_published_decimals(absence_pct)
     return {"absence": pct(absence_pct, decimals), "attendance": pct(100 - absence_pct, decimals), "attendance_pct": 100 - absence_pct}
@@ -269,7 +273,7 @@ def _ladder(school: dict, e: dict, release: str) -> dict:
     rungs = [
         (f"Your school, {year_words(release)}", last, "own"),
         ("Your minimum", e["minimum_attendance_shown_pct"], "minimum"),
-        (f"{words.phase_words(school['phase'])} schools in {school['la_name']}, {year_words(release)}", e["la_attendance_pct"], "la"),
+        (f"{words.phase_words(school['phase'])} schools in {_la(school)}, {year_words(release)}", e["la_attendance_pct"], "la"),
         ("Best quarter of similar schools", e["peers_best_quartile_attendance_pct"], "peers"),
         ("Your school before the pandemic, 2018/19", e["pre_pandemic_attendance_pct"], "before"),
     ]
@@ -349,5 +353,5 @@ def _persistent(inputs: PackInputs, school: dict) -> dict | None:
     if not known(school.get("persistent_pct")):
         return None
     area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
-    place = f"Across {school['phase']} schools in {school['la_name']} it was {pct(area, 1)}." if area is not None else ""
+    place = f"Across {school['phase']} schools in {_la(school)} it was {pct(area, 1)}." if area is not None else ""
     return {"shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])), "area": place}
