@@ -14,8 +14,6 @@ from helpers import national, params
 from helpers.paths import resolve
 from helpers.trial import discontinuity, learn, placebo, promises, years
 
-WANTED = sorted({*years.PLACEBO, *years.PLACEBO.values()})
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -30,15 +28,9 @@ def main() -> None:
 def report(run, register, panel, area_rates, peers) -> None:
     """Print the tables: effects, checks at the cut-off, promises, and what a change of a parameter would have done."""
     start = time.perf_counter()
-    known = years.pairs(register, panel, WANTED, "secondary", run.seed)
-    print(f"{len(known)} pairs of years, {time.perf_counter() - start:.0f} s")
-    fitted = {pair: years.learnt_before(known, pair[0]) for pair in known}
-    verdicts = {
-        pair: years.verdict_z(known[pair], fitted[pair], peers, register, area_rates, run, pair)
-        for pair in years.PLACEBO.values()
-        if pair in known
-    }
-    table, seen = placebo.all_years(known, verdicts)
+    told = placebo.rehearse(register, panel, area_rates, peers, run)
+    table, seen, fitted = told.table, told.seen, told.fitted
+    print(f"{len(seen)} pairs of years, {time.perf_counter() - start:.0f} s")
     with pd.option_context("display.width", 250, "display.max_columns", 40, "display.max_colwidth", 60, "display.precision", 3):
         print("\n== Effects where there was no policy (points of absence)\n" + table.drop(columns=["se_pp"]).to_string(index=False))
         print(placebo.nil(table).to_string(index=False))

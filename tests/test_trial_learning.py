@@ -100,7 +100,7 @@ def test_the_forecast_of_a_year_never_learns_from_that_year():
 
 def test_placebo_years_show_the_naive_effect_and_no_other():
     known = trial_pairs.two_pairs(900, seed=11)
-    table, seen = placebo.all_years(known, {})
+    table = placebo.all_years(known, {}).table
     row = table.iloc[0]
     assert list(table["group"]) == [placebo.WORST] and row["naive_upper95_pp"] < 0
     for stem in ("", "less_", "cutoff_"):
@@ -213,7 +213,9 @@ def test_the_placebo_of_the_sample_finds_nothing_and_the_next_release_can_be_tri
     known = years.pairs(register, ingest["panel"], [*wanted, ("1999-00", "2000-01")], "secondary", run.seed)
     assert list(known) == wanted
     z = years.verdict_z(known[wanted[0]], years.learnt_before(known, "2016-17"), peers, register, area_rates, run, wanted[0])
-    table, seen = placebo.all_years(known, {wanted[0]: z})
+    rehearsal = placebo.all_years(known, {wanted[0]: z})
+    table, seen = rehearsal.table, rehearsal.seen
+    assert (rehearsal.last, rehearsal.before) == (wanted[1], wanted[0])
     assert len(table) == 4 and placebo.nil(table).set_index("method").loc["difference net of forecast", "found"] <= 1
     rows = learn.attained(seen[wanted[1]], years.learnt_before(known, "2017-18"), peers, register, area_rates, run, wanted[1])
     assert rows["met"].mean() == pytest.approx(rows["chance_unaided"].mean(), abs=0.1)

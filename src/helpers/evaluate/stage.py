@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers.evaluate.bars import measure
+from helpers.trial import years
 
 FILES = (
     "bars.parquet",
@@ -14,10 +15,13 @@ FILES = (
     "trades.parquet",
     "backtests.parquet",
     "improved.parquet",
+    "pairs.parquet",
 )
 
 
 def build(ingest: dict, model: dict, found: dict, asked: dict, run) -> dict[str, pd.DataFrame]:
-    """The frames of `Evaluation` by file name."""
+    """The frames of `Evaluation` by file name, and the pairs of years that test-and-learn works on (`trial.years.narrow`)."""
     told = measure(ingest, model, found, asked, run)
-    return {name: getattr(told, name.removesuffix(".parquet")) for name in FILES}
+    known = years.pairs(ingest["register"], ingest["panel"], years.WANTED, "secondary", run.seed)
+    frames = {name: getattr(told, name.removesuffix(".parquet")) for name in FILES if name != "pairs.parquet"}
+    return {**frames, "pairs.parquet": years.narrow(known)}

@@ -22,7 +22,7 @@ SLOPE_AT_CUTOFF = 0.3
 
 def trial_schools(seen: pd.DataFrame, most: int = TRIAL_SCHOOLS, seed: int = 2025) -> pd.DataFrame:
     """Schools that a trial of support would draw from: the half with the higher absence, at most `most` of them, picked by lot."""
-    upper = seen[seen["y"] >= seen["y"].median()]
+    upper = seen[seen["y"] >= seen["y"].median()]  # a school without last year's absence is in neither half
     chosen = upper.sample(n=min(most, len(upper)), random_state=seed)
     return chosen.sort_values("urn", ignore_index=True)
 

@@ -8,6 +8,8 @@ a row published, the last verdict alone is used here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
@@ -18,6 +20,28 @@ from helpers.trial.forecast_difference import less_a_year_without_policy, net_of
 
 LEAST = 20
 WORST = "highest absence, one in five"
+METHODS = {
+    "naive before/after": "naive",
+    "difference net of forecast": "effect",
+    "net of forecast, less a year without policy": "less",
+    "discontinuity at the cut-off": "cutoff",
+}
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Pairs of years with all that test-and-learn needs: `fitted` (parameters of the forecast) and `seen` (frames of `years.with_forecast`, placebo
+    pairs with the verdict z of the year before) by pair, `table` (effects where there was no policy), `last` (the newest pre-pandemic pair)."""
+
+    fitted: dict
+    seen: dict
+    table: pd.DataFrame
+    last: tuple[str, str]
+
+    @property
+    def before(self) -> tuple[str, str]:
+        """The pair before `last`, or `last` itself where there is none."""
+        return max((p for p in self.seen if p[1] <= self.last[0]), default=self.last)
 
 
 def groups(seen: pd.DataFrame, rules: Rules | None = None) -> dict[str, tuple[str, float]]:
@@ -65,39 +89,61 @@ def one_year(seen: pd.DataFrame, learnt_on: pd.DataFrame, before: pd.DataFrame |
     return pd.DataFrame(rows)
 
 
-def all_years(known: dict, verdicts: dict[tuple[str, str], pd.DataFrame], rules: Rules | None = None) -> tuple[pd.DataFrame, dict]:
-    """(the table of `one_year` for each placebo pair in `known`, years in front; the frames with forecast by pair).
+def rehearse(
+    register: pd.DataFrame, panel: pd.DataFrame, area_rates: pd.DataFrame, peers: pd.DataFrame, run, known: dict | None = None
+) -> Rehearsal:
+    """All pairs of years that the panel holds, for secondaries, and the effects found where there was no policy.
 
-    `known`: frames of `years.pairs`; `verdicts`: urn, z by the pair of years whose end they judge.
+    `known`: frames of `years.pairs` where somebody has made them already; they take most of the time.
     """
-    seen = {pair: years.with_forecast(frame, years.learnt_before(known, pair[0])) for pair, frame in known.items()}
+    known = years.pairs(register, panel, years.WANTED, "secondary", run.seed) if known is None else known
+    verdicts = {}
+    for pair in [p for p in years.PLACEBO.values() if p in known]:
+        learnt = years.learnt_before(known, pair[0])
+        verdicts[pair] = years.verdict_z(known[pair], learnt, peers, register, area_rates, run, pair)
+    return all_years(known, verdicts)
+
+
+def all_years(known: dict, verdicts: dict[tuple[str, str], pd.DataFrame], rules: Rules | None = None) -> Rehearsal:
+    """The table of `one_year` for each placebo pair in `known` (years in front), and the frames behind it.
+
+    `known`: frames of `years.pairs`; `verdicts`: urn, z by the pair of years whose end they judge. Raises ValueError without a pre-pandemic pair.
+    """
+    fitted = {pair: years.learnt_before(known, pair[0]) for pair in known}
+    seen = {pair: years.with_forecast(frame, fitted[pair]) for pair, frame in known.items()}
     for pair, earlier in years.PLACEBO.items():
         if pair in seen and earlier in verdicts:
             seen[pair] = seen[pair].merge(verdicts[earlier], on="urn", how="left", validate="1:1")
     parts = []
     for pair in [p for p in years.PLACEBO if p in seen]:
-        taught = [f for p, f in seen.items() if p[1] <= min(pair[0], years.LAST_PRE_PANDEMIC)] or [seen[min(seen)]]
-        earlier = max((p for p in seen if p[1] <= min(pair[0], years.LAST_PRE_PANDEMIC)), default=None)
-        found = one_year(seen[pair], pd.concat(taught, ignore_index=True), seen.get(earlier), rules)
-        parts.append(found.assign(years=f"{pair[0].replace('-', '/')} to {pair[1].replace('-', '/')}"))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["years", *[c for c in table if c != "years"]]], seen
+        quiet = [p for p in seen if p[1] <= min(pair[0], years.LAST_PRE_PANDEMIC)]
+        taught = pd.concat([seen[p] for p in quiet or [min(seen)]], ignore_index=True)
+        found = one_year(seen[pair], taught, seen[max(quiet)] if quiet else None, rules)
+        parts.append(found.assign(years=in_words(pair)))
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"years": [], "group": []})
+    last = max(p for p in seen if p[1] <= years.LAST_PRE_PANDEMIC)
+    return Rehearsal(fitted, seen, table[["years", *[c for c in table if c != "years"]]], last)
+
+
+def in_words(pair: tuple[str, str]) -> str:
+    """`("2017-18", "2018-19")` -> `2017/18 to 2018/19`."""
+    return " to ".join(year.replace("-", "/") for year in pair)
+
+
+def long(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per group and method: years, group, method, effect_pp, lower95_pp, upper95_pp; for charts."""
+    parts = []
+    for method, stem in METHODS.items():
+        edge = "" if stem == "effect" else f"{stem}_"
+        columns = {f"{stem}_pp": "effect_pp", f"{edge}lower95_pp": "lower95_pp", f"{edge}upper95_pp": "upper95_pp"}
+        parts.append(table[["years", "group", *columns]].rename(columns=columns).assign(method=method))
+    return pd.concat(parts, ignore_index=True).dropna(subset="effect_pp")
 
 
 def nil(table: pd.DataFrame) -> pd.DataFrame:
     """How often each method finds something in years without policy: method, tests, found (95 % interval without 0), largest_pp."""
-    rows = []
-    methods = {
-        "naive before/after": "naive",
-        "difference net of forecast": "",
-        "net of forecast, less a year without policy": "less",
-        "discontinuity": "cutoff",
-    }
-    for name, stem in methods.items():
-        low, high = (table[f"{stem}_{side}95_pp".removeprefix("_")] for side in ("lower", "upper"))
-        value = table[f"{stem or 'effect'}_pp"]
-        known = value.notna()
-        found = (low[known] > 0) | (high[known] < 0)
-        at = value[known].abs().idxmax() if known.any() else None
-        rows.append((name, int(known.sum()), int(found.sum()), float(value[at]) if at is not None else np.nan))
-    return pd.DataFrame(rows, columns=["method", "tests", "found", "largest_pp"])
+    rows = long(table)
+    rows["found"] = (rows["lower95_pp"] > 0) | (rows["upper95_pp"] < 0)
+    rows["size"] = rows["effect_pp"].abs()
+    out = rows.groupby("method", sort=False).agg(tests=("found", "size"), found=("found", "sum"), largest_pp=("size", "max"))
+    return out.reindex(METHODS).dropna().astype({"tests": "int64", "found": "int64"}).rename_axis("method").reset_index()

@@ -146,3 +146,15 @@ def table(parts: dict, share: float = 0.5, numbers: tuple[int, ...] = NUMBERS, p
             }
         )
     return pd.DataFrame(rows)
+
+
+def in_words(parts: dict) -> pd.DataFrame:
+    """`variance_parts` for a reader: what, value."""
+    rows = [
+        ("schools, in authorities, in strata", f"{parts['n']:,}, {parts['authorities']}, {parts['blocks']}"),
+        ("standard deviation of next year's absence", f"{parts['sd_pp']:.2f} pp"),
+        ("share explained by forecast, last year, size, FSM and strata", f"{parts['r2']:.2f}"),
+        ("standard deviation of what is left", f"{parts['sd_left_pp']:.2f} pp"),
+        ("share of that which schools of an authority have in common", f"{parts['icc']:.3f}"),
+    ]
+    return pd.DataFrame(rows, columns=["what", "value"])

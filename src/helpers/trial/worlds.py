@@ -1,9 +1,9 @@
 """Worlds in which we know what support did, made of what really happened when there was none.
 
-A world keeps the schools as they were and deals out last year's real surprises anew: schools that are alike (roll, level, FSM) swap what
-was left over, each surprise used once, and authorities swap their common movement. So surprises are as lopsided, heavy-tailed and unequal
-as real ones, schools of an authority move together, and none of it is drawn from a formula that an estimator assumes. Then an effect is
-planted.
+A world keeps the schools as they were and deals out last year's real surprises anew: each school draws one from those of schools that are
+alike (roll, level, FSM), each authority the common movement of some authority, with replacement. So surprises are as lopsided, heavy-tailed
+and unequal as real ones, schools of an authority move together, and none of it is drawn from a formula that an estimator assumes. Then an
+effect is planted.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ class Deck:
         out = np.empty((len(self.own), worlds))
         for world in range(worlds):
             blocks = self.blocks[rng.integers(len(self.blocks))]
-            places = np.argsort(blocks, kind="stable")
-            givers = np.lexsort((rng.random(len(blocks)), blocks))
-            out[places, world] = self.own[givers]
-            out[:, world] += rng.permutation(self.common)[self.authority] - usual
+            size = np.bincount(blocks)
+            first = np.cumsum(size) - size
+            giver = np.argsort(blocks, kind="stable")[first[blocks] + (rng.random(len(blocks)) * size[blocks]).astype("int64")]
+            common = rng.choice(self.common, len(self.common))
+            out[:, world] = self.own[giver] - usual + common[self.authority]
         return out
 
 

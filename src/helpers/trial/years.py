@@ -15,6 +15,7 @@ from helpers.monitor import judgement
 
 LAST_PRE_PANDEMIC = forecast.LAST_PRE_PANDEMIC
 PLACEBO = {("2017-18", "2018-19"): ("2016-17", "2017-18"), ("2022-23", "2023-24"): ("2021-22", "2022-23")}
+WANTED = sorted({*PLACEBO, *PLACEBO.values()})
 WORST_SHARE = 0.2
 START_BANDS = 5
 NO_SHOCKS = {"urn": "int64", "shock_effect_pp": "float64", "shock_codes": "str"}
@@ -24,6 +25,22 @@ def pairs(register: pd.DataFrame, panel: pd.DataFrame, wanted: list[tuple[str, s
     """Frames of `forecast.transition` by (year, year after), for the pairs that the panel holds at all."""
     there = {years: forecast.transition(register, panel, *years, phase, seed) for years in wanted if set(years) <= set(panel["year"])}
     return {years: frame for years, frame in there.items() if len(frame)}
+
+
+def narrow(known: dict) -> pd.DataFrame:
+    """`pairs` as one frame to be kept: before, after, phase, urn, y, y_next, c, net."""
+    parts = [frame[["phase", "urn", "y", "y_next", "c", "net"]].assign(before=a, after=b) for (a, b), frame in known.items()]
+    columns = ["before", "after", "phase", "urn", "y", "y_next", "c", "net"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def widen(kept: pd.DataFrame, register: pd.DataFrame) -> dict:
+    """The frames of `pairs` again, from what `narrow` kept and the register it was made with."""
+    out = {}
+    for (before, after), rows in kept.groupby(["before", "after"]):
+        figures = rows.drop(columns=["before", "after", "phase"])
+        out[before, after] = register.merge(figures, on="urn", validate="1:1").sort_values("urn", ignore_index=True)
+    return out
 
 
 def learnt_before(known: dict, before: str, primary_lambda: float = 0.8) -> dict:
