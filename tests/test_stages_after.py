@@ -1,0 +1,171 @@
+"""Claims about what follows the targets: the national stages monitor and siting, with all inputs and without, and the pages made from them."""
+
+from __future__ import annotations
+
+import csv
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from helpers import artefacts, national
+from helpers.dictionary import columns
+from helpers.monitor import known_events
+from helpers.monitor import stage as monitor
+from helpers.params import make
+from helpers.report import monitor_page, support_page
+from helpers.report.words import MARKING
+from helpers.sources.readings import empty
+from helpers.support import agreed, hub_places, routing, siting
+from helpers.support import stage as support
+
+
+@pytest.fixture(scope="module")
+def country(fitted):
+    """Everything of the sample's national store that support and monitor read."""
+    names = ("ingest", "model", "expectations", "records", "monitor", "siting")
+    return {name: national.load(fitted, name) for name in names}
+
+
+def rebuilt(country, **without) -> dict:
+    """The stage `monitor` with parts of the ingest left out."""
+    none = known_events.read_calendar().head(0)
+    made = monitor.build(
+        country["ingest"] | without,
+        country["model"]["baseline"],
+        country["expectations"]["expectations"],
+        country["records"],
+        "2022-23",
+        none,
+    )
+    return {name.removesuffix(".parquet"): frame for name, frame in made.items()}
+
+
+def test_every_school_with_a_minimum_has_a_verdict_for_both_years(country):
+    verdicts = country["monitor"]["verdicts"]
+    asked = set(country["expectations"]["expectations"]["urn"])
+    for year in monitor.followed("2022-23"):
+        assert set(verdicts.loc[verdicts["year"] == year, "urn"]) == asked
+
+
+def test_without_attendance_files_there_are_no_shocks_and_the_reason_is_told(country):
+    made = rebuilt(country, attendance=empty("attendance"))
+    whole = country["monitor"]
+    for name in ("snapshots", "periods", "shocks", "scores", "thresholds", "season", "settling", "counts", "put_aside"):
+        assert made[name].empty and list(made[name]) == list(whole[name]), name
+    told = made["inputs"].set_index("input").loc["in-year attendance by area"]
+    assert not told["there"] and "no shocks by area" in told["words"]
+    assert made["verdicts"]["z"].notna().any()  # the year's end can be judged without in-year figures
+
+
+def test_without_later_years_it_is_too_early_for_everybody(country):
+    panel = country["ingest"]["panel"]
+    made = rebuilt(country, panel=panel[panel["year"] <= "2022-23"])
+    assert set(made["verdicts"]["verdict"]) == {"too_early"} and set(made["verdicts"]["year"]) == {"2023-24"}
+    routed = routing.route(made["verdicts"], country["ingest"]["register"])
+    assert routed.referrals.empty
+    assert made["inputs"].loc[~made["inputs"]["there"], "words"].str.contains("too early").any()
+
+
+def test_with_one_later_year_nobody_is_offered_a_place(country):
+    panel = country["ingest"]["panel"]
+    made = rebuilt(country, panel=panel[panel["year"] <= "2023-24"])
+    routed = routing.route(made["verdicts"], country["ingest"]["register"])
+    assert set(routed.referrals["tier"]) <= {"talk_to_us"}
+
+
+def test_a_jump_of_the_roll_in_a_later_census_reopens_the_target(country):
+    register = country["ingest"]["register"]
+    panel, asked = country["ingest"]["panel"], country["expectations"]["expectations"]["urn"]
+    own = panel[(panel["year"] == "2023-24") & (panel["link_kind"] == "own") & panel["urn"].isin(asked)]
+    urn = own["urn"].iloc[0]
+    before = register.set_index("urn").loc[urn]
+    row = {
+        "urn": urn,
+        "year": "2023-24",
+        "roll": before["roll"] * 1.4,
+        "ehcp_pct": before["ehcp_pct"],
+        "sen_support_pct": before["sen_support_pct"],
+    }
+    made = rebuilt(country, later_census=pd.DataFrame([row]))
+    assert made["reopened"].loc[made["reopened"]["urn"] == urn, "code"].tolist() == ["roll_grew"]
+    mine = made["verdicts"][(made["verdicts"]["urn"] == urn) & (made["verdicts"]["year"] == "2023-24")]
+    assert mine["reopened"].item() and mine["verdict"].item() in ("met", "too_early")
+
+
+def test_without_hubs_there_is_no_plan_and_the_stage_says_why(country):
+    asks, baseline = country["expectations"]["expectations"], country["model"]["baseline"]
+    made = support.build(country["ingest"] | {"hubs": empty("hubs")}, baseline, asks, country["monitor"]["verdicts"], 2025)
+    plan = siting.from_stage({name.rpartition(".")[0]: value for name, value in made.items()})
+    whole = siting.from_stage(country["siting"])
+    assert plan.sites.empty and list(plan.sites) == list(whole.sites) and list(plan.comparison) == list(whole.comparison)
+    assert "0 hubs on the map" in siting.conclusions(plan)[0] and siting.headlines(plan) == []
+
+
+def test_no_school_of_the_referral_list_is_a_candidate_to_lead_a_hub(country):
+    listed = routing.route(country["monitor"]["verdicts"], country["ingest"]["register"]).referrals
+    assert len(listed) and not set(listed["urn"]) & set(country["siting"]["candidates"]["urn"])
+
+
+@pytest.fixture(scope="module")
+def pages(country, tmp_path_factory):
+    """Both folders of a region that has decisions, ambitions and shocks: folder, the referral sheet, verdicts."""
+    run = make(region="North East")
+    folder, register = tmp_path_factory.mktemp("pages"), country["ingest"]["register"]
+    plan, watched = siting.from_stage(country["siting"]), country["monitor"]
+    routed = routing.route(watched["verdicts"], register)
+    referrals = routing.with_records(routed.referrals, country["records"]["agreed"])
+    places = hub_places.offer_places(referrals, plan.leads)
+    mine, offers = (artefacts.of_region(f, register, run.region) for f in (referrals, places.offers))
+    sheet = support_page.referral_sheet(mine, offers)
+    points = siting.map_points(plan, siting.demand(register, country["model"]["baseline"], country["expectations"]["expectations"]))
+    borders = country["ingest"]["boundaries"].head(4)
+    left = artefacts.of_region(routed.left_out, register, run.region)
+    support_page.write_support(folder / "support", run, sheet, left, plan, points, borders, ["Nothing is missing."])
+    verdicts = watched["verdicts"].merge(
+        register.loc[register["region_name"] == run.region, ["urn", "school_name", "phase", "la_name"]], on="urn"
+    )
+    monitor_page.write_monitor(folder / "monitor", run, verdicts, watched["shocks"].head(5), watched["noted"], watched["inputs"])
+    return folder, sheet, verdicts, routed
+
+
+def test_both_folders_are_marked_confidential_on_every_page_and_sheet(pages):
+    folder, *_ = pages
+    for name in ("support", "monitor"):
+        assert (folder / name / "index.html").read_text(encoding="utf-8").count(MARKING) >= 2
+        files = sorted(p.name for p in (folder / name).glob("*.*"))
+        assert len(files) == 3 and all(f.startswith("confidential-") or f == "index.html" for f in files)
+        book = openpyxl.load_workbook(next((folder / name).glob("*.xlsx")))
+        for sheet in (s for s in book.worksheets if s.title not in ("Contents", "Notes")):
+            assert any(MARKING == cell.value for row in sheet.iter_rows(max_row=5) for cell in row), sheet.title
+
+
+def test_the_sheet_has_a_row_per_school_listed_and_ends_in_empty_columns_for_a_person(pages):
+    folder, sheet, _, routed = pages
+    with (folder / "support" / support_page.CSV).open(encoding="utf-8-sig", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [int(r["urn"]) for r in rows] == sheet["urn"].tolist() and len(rows) > 3
+    assert list(rows[0])[-4:] == ["decision", "decided_by", "date", "reason"]
+    assert all(r[c] == "" for r in rows for c in ("decision", "decided_by", "date", "reason"))
+    assert all(r["why"] and r["place"] for r in rows)
+
+
+def test_the_sheet_filled_in_is_read_back_as_decisions(pages, tmp_path):
+    folder, sheet, _, routed = pages
+    filled = pd.read_csv(folder / "support" / support_page.CSV, dtype="str", keep_default_na=False)
+    filled.loc[0, ["decision", "decided_by", "date", "reason"]] = ["wait", "A Person", "2025-11-20", "a new head"]
+    filled.to_csv(tmp_path / "decisions.csv", index=False)
+    read = agreed.read_decisions(tmp_path / "decisions.csv", routed.referrals)
+    assert read["urn"].tolist() == [sheet["urn"].iloc[0]] and read["decision"].tolist() == ["wait"]
+
+
+def test_the_page_tells_minimum_and_ambition_apart(pages):
+    folder, _, verdicts, _ = pages
+    page = (folder / "monitor" / "index.html").read_text(encoding="utf-8")
+    assert "ambition not reached" in page and "ambition reached" in page and "no minimum" in page
+    assert (verdicts.loc[verdicts["ambition"] == "not_reached", "verdict"] == "met").any()
+
+
+def test_artefacts_of_support_and_monitor_are_in_the_dictionary():
+    for name in ("referrals", "offers", "draws", "left_out", "hub_sites", "verdicts", "shocks"):
+        assert name in artefacts.CONTRACT and name in artefacts.MADE_BY and len(columns(name)) >= 3
