@@ -20,7 +20,7 @@ from helpers.report.words import known
 
 REGION_TABLES = ("schools", "baseline", "peers", "expectations", "drivers", "panel", "summary", "special_ranges")
 NATIONAL_TABLES = ("register", "baseline", "area_rates")
-OPTIONAL = ("alternatives", "files")
+OPTIONAL = ("alternatives", "files", "agreed")
 
 # The columns that the pages cannot do without; others are shown where they are there.
 NEEDED = {
@@ -90,8 +90,8 @@ class PackInputs:
 
     `register` holds every school of England (for the names of peers elsewhere), `national_baseline` their baselines, `boundaries` the
     local authorities in EPSG:27700, `area_rates` the published rates. `alternatives` are the near-equals behind the last peer (a named school may
-    be one), `files` what each input file was taken for, `naming` (urn, peer_urn, km) every report of England that names a school. `manifest`
-    holds `inputs`, `parameters` and, for the embedded sample, `sample: true`.
+    be one), `files` what each input file was taken for, `naming` (urn, peer_urn, km) every report of England that names a school,
+    `agreed` what people recorded (ambitions, challenges). `manifest` holds `inputs`, `parameters` and, for the embedded sample, `sample: true`.
     """
 
     region_name: str
@@ -113,6 +113,7 @@ class PackInputs:
     facts: dict = field(default_factory=dict)
     alternatives: pd.DataFrame | None = None
     files: pd.DataFrame | None = None
+    agreed: pd.DataFrame | None = None
     naming: pd.DataFrame | None = None
 
     def __post_init__(self):

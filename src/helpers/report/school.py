@@ -8,6 +8,7 @@ from helpers.report import advice, caveats, charts, words
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 from helpers.report.words import as_published_decimals, known, number, pct, points, signed, year_words
+from helpers.support import agreed
 
 TOP_DRIVERS = 7
 
@@ -57,6 +58,7 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
         "drivers": _drivers(inputs, urn, baseline) if baseline else None,
         "persistent": _persistent(inputs, school),
         "transitions": advice.transitions(school),
+        "recorded": _recorded(inputs, urn),
         "notice": advice.notice(inputs, urn, school) if expectation else None,
         "caveats": caveats.for_school(inputs, urn, school, baseline, expectation),
         "flags": caveats.flagged(inputs, urn),
@@ -125,6 +127,24 @@ def _ask(e: dict, baseline: dict, school: dict) -> dict:
             "each_day": f"{number(more, 0 if more >= 9.5 else 1)} more pupil{'' if number(more, 1) == '1.0' else 's'}",
         }
     return ask
+
+
+def _recorded(inputs: PackInputs, urn: int) -> list[str]:
+    """What people recorded for the school, in sentences: the newest agreed ambition, then the challenges."""
+    if inputs.agreed is None:
+        return []
+    told = agreed.for_school(inputs.agreed, urn)
+    lines, aim = [], told["ambition"]
+    if aim:
+        why = words.sentence(aim["reason"])
+        lines.append(
+            f"Agreed on {words.day(aim['date'])}: an ambition of {pct(aim['attendance_pct'], 1)} attendance. {why} This is your own aim beyond the "
+            "minimum: not to reach it is not to miss the minimum."
+        )
+    for row in told["challenges"]:
+        held = f" It holds attendance to be {pct(row['attendance_pct'], 1)}." if known(row["attendance_pct"]) else ""
+        lines.append(f"A challenge was recorded on {words.day(row['date'])}.{held} {words.sentence(row['reason'])}")
+    return lines
 
 
 def _special_range(row: dict | None, next_year: str) -> dict | None:

@@ -167,6 +167,11 @@ def reason_sentence(status: str, year: str, note=None) -> str:
     return f"{REASONS[status][1].format(year=year_words(year))} {more}".strip()
 
 
+def day(date) -> str:
+    """A date as people write it: `20 November 2023`."""
+    return f"{date.day} {date:%B %Y}"
+
+
 def sentence(text: str) -> str:
     """Text as a sentence of ours: capital letter, full stop, no space before a per cent sign."""
     text = re.sub(r"(?<=\d) %", "%", text.strip())
