@@ -104,7 +104,7 @@ def difference(
     less, less_se = forecast_difference.less_a_year_without_policy(again, seen, group, again_before, learnt_on, group_before)
     change = left + seen["return_pp"].to_numpy("float64")[:, None]
     naive = change[group].mean(axis=0)
-    naive_se = np.sqrt(forecast_difference.clustered((change[group] - naive) / group.sum(), la[group]))
+    naive_se = np.sqrt(forecast_difference.variance_of_mean(change[group], la[group]))
     found = {
         "naive before/after": (naive, naive_se),
         "net of forecast": (effect, np.sqrt(variance + moved @ covariance @ moved)),

@@ -73,7 +73,7 @@ def itt(trial: pd.DataFrame, adjust: tuple[str, ...] = ADJUST, cluster: str | No
         fit = plain.fit(cov_type="HC2")
         df = fit.df_resid
     effect, se = float(fit.params[1]), float(fit.bse[1])
-    name = f"regression, clustered by {cluster}" if cluster else "regression (Lin), HC2"
+    name = "regression (Lin), clustered" if cluster else "regression (Lin), HC2"
     return _row(name, effect, se, student.ppf(0.975, df), 2 * student.sf(abs(effect / se), df), arm)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 GRADIENT = ["top_pp", "half_pp"]
+SINGULAR = 1e-9  # a cluster that fills its region leaves nothing of its own to enlarge
 
 
 def contrast(group: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -28,21 +29,24 @@ def contrast(group: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 
 def clustered(parts: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Variance of sum(parts) over rows when rows of a cluster go together; `parts` (n,) or (n, worlds)."""
+    """Sum over clusters of squared sums of `parts` (n,) or (n, worlds): the variance of their total when rows of a cluster go together."""
     codes = pd.factorize(cluster)[0]
-    k = codes.max() + 1
-    sums = np.zeros((k, *parts.shape[1:]))
+    sums = np.zeros((codes.max() + 1, *parts.shape[1:]))
     np.add.at(sums, codes, parts)
-    return k / (k - 1) * (sums**2).sum(axis=0)
+    return (sums**2).sum(axis=0)
+
+
+def variance_of_mean(values: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Clustered variance of the mean of `values` (n,) or (n, worlds), with the usual k / (k - 1) for k clusters."""
+    k = len(np.unique(cluster))
+    return k / (k - 1) * clustered((values - values.mean(axis=0)) / len(values), cluster)
 
 
 def estimate(left: np.ndarray, group: np.ndarray, region: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(difference, its clustered variance, the weights) of what the forecast leaves: `left` (n,) or (n, worlds)."""
     w = contrast(group, region)
     effect = w @ left
-    inside = np.column_stack([pd.get_dummies(pd.Series(region), dtype="float64").to_numpy(), group.astype("float64")])
-    rest = left - inside @ np.linalg.lstsq(inside, left, rcond=None)[0]
-    return effect, clustered(w[:, None] * rest if left.ndim == 2 else w * rest, cluster), w
+    return effect, clustered(_influence(left, w, region, group, cluster), cluster), w
 
 
 def forecast_covariance(learnt_on: pd.DataFrame) -> np.ndarray:
@@ -75,7 +79,7 @@ def net_of_forecast(seen: pd.DataFrame, group: np.ndarray, learnt_on: pd.DataFra
     reach = student.ppf(0.975, seen["la_code"].nunique() - 1)
     change = seen["change_pp"].to_numpy("float64")
     naive = float(change[group].mean())
-    naive_se = float(np.sqrt(clustered((change[group] - naive) / group.sum(), la[group])))
+    naive_se = float(np.sqrt(variance_of_mean(change[group], la[group])))
     return {
         "schools": int(group.sum()),
         "naive_pp": naive, "naive_lower95_pp": naive - reach * naive_se, "naive_upper95_pp": naive + reach * naive_se,
@@ -95,13 +99,24 @@ def less_a_year_without_policy(
     """
     now, _, w = estimate(left, group, seen["region_name"].to_numpy(), seen["la_code"].to_numpy())
     then, _, v = estimate(left_before, group_before, before["region_name"].to_numpy(), before["la_code"].to_numpy())
-    parts = [_influence(left, w, seen, group), -_influence(left_before, v, before, group_before)]
+    parts = [
+        _influence(left, w, seen["region_name"].to_numpy(), group, seen["la_code"].to_numpy()),
+        -_influence(left_before, v, before["region_name"].to_numpy(), group_before, before["la_code"].to_numpy()),
+    ]
     both = np.concatenate(parts)
     return now - then, np.sqrt(clustered(both, np.concatenate([seen["la_code"], before["la_code"]])))
 
 
-def _influence(left: np.ndarray, w: np.ndarray, seen: pd.DataFrame, group: np.ndarray) -> np.ndarray:
-    """Each school's part in the error of a difference: weight times what group and region leave."""
-    inside = np.column_stack([pd.get_dummies(seen["region_name"], dtype="float64").to_numpy(), np.asarray(group, dtype="float64")])
-    rest = left - inside @ np.linalg.lstsq(inside, left, rcond=None)[0]
-    return w[:, None] * rest if left.ndim == 2 else w * rest
+def _influence(left: np.ndarray, w: np.ndarray, region: np.ndarray, group: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Each school's part in the error of a difference: weight times what group and region leave, enlarged by what the cluster took up of its own
+    (CR2: Bell and McCaffrey 2002), which matters with few authorities."""
+    inside = np.column_stack([pd.get_dummies(pd.Series(region), dtype="float64").to_numpy(), np.asarray(group, dtype="float64")])
+    inverse = np.linalg.pinv(inside.T @ inside)
+    rest = left - inside @ (inverse @ (inside.T @ left))
+    out = np.empty_like(rest, dtype="float64")
+    for rows in pd.Series(np.arange(len(w))).groupby(pd.factorize(cluster)[0]):
+        mine = rows[1].to_numpy()
+        values, vectors = np.linalg.eigh(np.eye(len(mine)) - inside[mine] @ inverse @ inside[mine].T)
+        root = np.where(values > SINGULAR, 1 / np.sqrt(np.maximum(values, SINGULAR)), 0.0)
+        out[mine] = (vectors * root) @ (vectors.T @ rest[mine])
+    return w[:, None] * out if left.ndim == 2 else w * out

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from helpers.monitor import judgement
-from helpers.trial.forecast_difference import clustered
+from helpers.trial.forecast_difference import variance_of_mean
 
 TINY = 1e-9
 
@@ -46,7 +46,7 @@ def wilson(met: np.ndarray, cluster: np.ndarray) -> tuple[float, float]:
     if n == 0:
         return np.nan, np.nan
     plain = p * (1 - p) / n
-    together = float(clustered((met - p) / n, cluster)) if len(np.unique(cluster)) > 1 else plain
+    together = float(variance_of_mean(met, cluster)) if len(np.unique(cluster)) > 1 else plain
     worth = n if plain == 0 else n / max(1.0, together / plain)
     z = norm.ppf(0.975)
     middle = (p + z**2 / (2 * worth)) / (1 + z**2 / worth)

@@ -31,22 +31,21 @@ class Deck:
     authority: np.ndarray
     blocks: np.ndarray
 
-    def usual(self) -> np.ndarray:
-        """What a school would be dealt on average (n,)."""
-        means = [np.bincount(b, self.own)[b] / np.bincount(b)[b] for b in self.blocks]
-        return np.mean(means, axis=0)
-
     def deal(self, rng: np.random.Generator, worlds: int = 1) -> np.ndarray:
-        """Surprises (n, worlds) in percentage points, 0 on average in every school: in these worlds the forecast is right on average."""
-        usual = self.usual()
+        """Surprises (n, worlds) in percentage points, 0 on average in every school: in these worlds the forecast is right on average.
+
+        What a block has in common is taken off, and the rest enlarged by the freedom which that costs.
+        """
         out = np.empty((len(self.own), worlds))
         for world in range(worlds):
             blocks = self.blocks[rng.integers(len(self.blocks))]
             size = np.bincount(blocks)
+            rest = self.own - (np.bincount(blocks, self.own) / size)[blocks]
+            rest = rest * np.sqrt(size / np.maximum(size - 1, 1))[blocks]
             first = np.cumsum(size) - size
             giver = np.argsort(blocks, kind="stable")[first[blocks] + (rng.random(len(blocks)) * size[blocks]).astype("int64")]
             common = rng.choice(self.common, len(self.common))
-            out[:, world] = self.own[giver] - usual + common[self.authority]
+            out[:, world] = rest[giver] + common[self.authority]
         return out
 
 
