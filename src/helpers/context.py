@@ -23,7 +23,7 @@ PHASES = ("primary", "secondary")
 FOLDS = 5
 OTHER = "other interactions"
 SIMPLE = ["fsm6_pct", "sen_support_pct", "ehcp_pct", "eal_pct", "idaci", "log_roll"]
-BOOSTING = dict(max_iter=400, learning_rate=0.04, max_leaf_nodes=8, min_samples_leaf=30, l2_regularization=5.0, early_stopping=False)
+BOOSTING = dict(max_iter=400, learning_rate=0.04, max_leaf_nodes=8, min_samples_leaf=30, l2_regularization=5.0, early_stopping=False, max_bins=64)
 PUPIL_MEASURES = [("fsm_pct", "fsm6_pct"), ("sen_support_pct",), ("ehcp_pct",), ("eal_pct",), ("gypsy_roma_traveller_pct",)]
 LEARNT_SHARE = 0.55  # of a peer weight; the rest is equal weights: more learnt, and the weights of one half of England no longer fit the other
 

@@ -54,7 +54,7 @@ class Parameters(BaseModel):
     max_ask_pp: float = Field(1.2, gt=0, le=5, description="most improvement on last year that is asked")
     rounding_pp: float = Field(0.1, gt=0, le=1, description="step to which the minimum attendance shown is rounded, in the school's favour")
     peers_k: int = Field(20, ge=5, le=50, description="similar schools per school")
-    region_penalty: float = Field(0.3, ge=0, le=10, description="distance added to a school in another region")
+    region_penalty: float = Field(0.2, ge=0, le=10, description="distance added to a school in another region")
     named_max: int = Field(4, ge=0, le=10, description="most schools named as doing better")
     named_cap: int = Field(30, ge=1, le=1000, description="most reports in which one school may be named")
     peers_from: str = Field("", description="release folder of an earlier run whose peers are kept where they still exist; empty: found anew")

@@ -17,7 +17,7 @@ GRID = {
     "cap_pp": (0.5, 0.65, 0.8, 1.0, 1.2),
     "national_path_pp": (0.2, 0.25, 0.31, 0.4, 0.5),
     "peers_k": (10, 20, 40),
-    "region_penalty": (0.0, 0.3, 1.0),
+    "region_penalty": (0.0, 0.2, 0.5, 1.0),
 }
 CHANGES_PEERS = ("peers_k", "region_penalty")
 
