@@ -293,6 +293,13 @@ def test_a_folder_that_is_no_run_is_told_what_to_give(run, tmp_path, capsys):
     assert main(["export", str(run), "--audience", "public", "--to", str(run / "here")]) == 2
 
 
+def test_a_place_that_cannot_be_written_is_told_and_ends_with_1(run, tmp_path, capsys):
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    assert main(["export", str(run), "--audience", "school", "--urn", "900004", "--to", str(tmp_path / "taken")]) == 1
+    assert "Nothing was exported" in capsys.readouterr().out
+    assert (tmp_path / "taken").read_text(encoding="utf-8") == "a file"
+
+
 def test_the_password_comes_from_the_environment_or_a_prompt_never_from_the_command(run, tmp_path, monkeypatch, capsys):
     arguments = ["export", str(run), "--audience", "school", "--urn", "900003", "--to", str(tmp_path), "--encrypt"]
     monkeypatch.delenv(export.PASSWORD, raising=False)

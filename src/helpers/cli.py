@@ -207,7 +207,11 @@ def _export(args: argparse.Namespace) -> int:
     from helpers import export
 
     password = _password(export.PASSWORD) if args.encrypt else None
-    made = export.export(args.run, args.audience, args.to, args.urn, args.la, args.trust, args.region, password)
+    try:
+        made = export.export(args.run, args.audience, args.to, args.urn, args.la, args.trust, args.region, password)
+    except OSError as error:
+        console.print(f"Nothing was exported: {error.strerror or error} ({error.filename or args.to})", markup=False)
+        return FAILED
     console.print(f"{shown(made.path)}: {made.files} files, {made.bytes / 1e6:.1f} MB, for {made.share.who}.", markup=False)
     console.print(made.share.marking, markup=False)
     return OK
