@@ -25,6 +25,7 @@ class Firefox:
         address = next((m[1] for line in self.process.stderr if (m := re.search(r"WebDriver BiDi listening on (ws://\S+)", line))), None)
         stop.cancel()
         if address is None:
+            self.process.kill()
             raise RuntimeError("Firefox said no address to listen on")
         threading.Thread(target=self.process.stderr.read, daemon=True).start()  # or its pipe fills up
         self.socket = websocket.create_connection(address + "/session", timeout=seconds, suppress_origin=True)
@@ -64,6 +65,14 @@ class Firefox:
         """Press keys one after another (a character, or its WebDriver code point)."""
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self.call("input.performActions", context=self.page, actions=[{"type": "key", "id": "keys", "actions": actions}])
+
+    def click(self, selector: str) -> None:
+        """Click in the middle of an element. (Enter on a button does nothing in a headless Firefox: it takes its window for inactive.)"""
+        middle = f"""(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});
+            const b = e.getBoundingClientRect(); return [Math.round(b.x + b.width / 2), Math.round(b.y + b.height / 2)]; }})()"""
+        x, y = self.evaluate(middle)
+        steps = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        self.call("input.performActions", context=self.page, actions=[{"type": "pointer", "id": "mouse", "actions": steps}])
 
     def __enter__(self) -> Firefox:
         return self
