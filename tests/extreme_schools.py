@@ -92,6 +92,8 @@ def with_school(inputs: PackInputs, case: dict) -> PackInputs:
         "minimum_attendance_shown_pct": round(100 - target, 1),
         "chance_unaided": case["chances"][0],
         "chance_if_real": case["chances"][1],
+        "one_pupil_moves_pp": 0.03,
+        "rounding_moves_pp": 0.05,
         "la_attendance_pct": case["rungs"][0],
         "peers_best_quartile_attendance_pct": case["rungs"][1],
         "pre_pandemic_attendance_pct": case["rungs"][2],

@@ -179,6 +179,8 @@ def _expectations(schools: pd.DataFrame, baseline: pd.DataFrame, peers: pd.DataF
                 "minimum_attendance_shown_pct": float(shown),
                 "chance_unaided": float(np.clip(0.45 - 0.3 * (national + context), 0.001, 0.99)),
                 "chance_if_real": 0.5,
+                "one_pupil_moves_pp": 0.03,
+                "rounding_moves_pp": 0.05,
                 "la_attendance_pct": np.nan if la[row.urn] == "974" else 94.1 if row.phase == "primary" else 91.0,
                 "peers_best_quartile_attendance_pct": 100 - best,
                 "pre_pandemic_attendance_pct": 100 - before[row.urn],

@@ -96,7 +96,7 @@ def earlier_urns(row: dict, urn: int) -> list[int]:
 
 
 def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation: dict) -> list[str]:
-    found = []
+    found = _how_far_it_moves(expectation)
     summary = inputs.peer_summary.get(urn, {})
     if summary.get("no_close_peers"):
         found.append("No school is really close to yours in its circumstances. Read the comparison with similar schools with care.")
@@ -114,6 +114,19 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
             "consecutive years from before the pandemic to test them on."
         )
     return found
+
+
+def _how_far_it_moves(expectation: dict) -> list[str]:
+    """How much one miscounted pupil, or rounding, could have moved this number."""
+    pupil, rounding = expectation.get("one_pupil_moves_pp"), expectation.get("rounding_moves_pp")
+    if not (known(pupil) and known(rounding)):
+        return []
+    moved = f"at most {number(pupil, 2)} points" if pupil >= 0.005 else "less than 0.01 points"
+    return [
+        "One pupil more or less counted as eligible for free school meals, as having special educational needs or a plan for them, as speaking "
+        f"another first language, or as Gypsy, Roma or Traveller, would move this number by {moved}. Last year’s rate is published rounded: "
+        f"that may have moved it by at most {number(rounding, 2)} points."
+    ]
 
 
 def words_before(year: str) -> str:
