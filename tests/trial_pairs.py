@@ -32,14 +32,14 @@ def pair(n: int = 400, seed: int = 1, n_las: int = 24, shared_pp: float = 0.15) 
     return frame.assign(net=frame["y_next"] - np.average(frame["y_next"] - frame["y"], weights=roll))
 
 
-def two_pairs(n: int = 400, seed: int = 1) -> dict:
+def two_pairs(n: int = 400, seed: int = 1, n_las: int = 24) -> dict:
     """A pair that teaches the forecast and the placebo pair after it."""
-    return {("2016-17", "2017-18"): pair(n, seed), ("2017-18", "2018-19"): pair(n, seed + 1)}
+    return {("2016-17", "2017-18"): pair(n, seed, n_las), ("2017-18", "2018-19"): pair(n, seed + 1, n_las)}
 
 
-def seen(n: int = 400, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+def seen(n: int = 400, seed: int = 1, n_las: int = 24) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(the year, the year before it), both with the forecast learnt on the year before."""
-    known = two_pairs(n, seed)
+    known = two_pairs(n, seed, n_las)
     learnt = years.learnt_before(known, "2017-18")
     now, before = (years.with_forecast(known[p], learnt) for p in (("2017-18", "2018-19"), ("2016-17", "2017-18")))
     return now, before
