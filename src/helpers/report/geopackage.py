@@ -38,7 +38,8 @@ def schools_layer(frame: pd.DataFrame) -> gpd.GeoDataFrame:
 def areas_layer(frame: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """One polygon per local authority that has schools in `frame`, with counts and means over pupils, by ONS code."""
     rows = []
-    for code, group in frame.dropna(subset=["la_ons_code"]).groupby("la_ons_code"):
+    for _, group in frame.groupby("la_code"):
+        code = next(iter(group["la_ons_code"].dropna()), None)  # a school outside the census carries none of its own
         assessed = group[group["ask_pp"].notna()]
         row = {"la_ons_code": code, "schools": len(group), "assessed": len(assessed), "pupil_days": float(assessed["pupil_days"].sum())}
         for phase in PHASES:
