@@ -324,3 +324,24 @@ def test_a_funnel_is_wider_for_fewer_sessions():
     rows = pd.DataFrame({"phase": "primary", "absence_pct": [6.1, 6.1], "expected_pct": 5.5, "possible_sessions": [1e4, 1e6]})
     out = progress.funnel(rows, pd.DataFrame({"phase": ["primary"], "phi": [27.0], "tau_pp": [0.12]}))
     assert out["upper_pct"].is_monotonic_decreasing and out["outside"].tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("above", "course"), [(4.5, "off_course_by_more_than_noise"), (0.0, "on_course"), (-0.2, "on_course")])
+def test_at_the_end_of_the_year_nothing_is_left_to_chance(above, course):
+    end = {"urn": [1], "school_week": [45], "target_pct": [11.5], "sd_pp": [0.0], "left": [0.0]}
+    so_far = pd.DataFrame({"urn": [1], "school_week": [45], "absence_pct": [11.5 + above]})
+    assert progress.read_progress(so_far, pd.DataFrame(end))["course"].tolist() == [course]
+
+
+def test_the_latest_week_is_the_last_one_that_has_a_path():
+    weeks = pd.DataFrame(
+        {
+            "urn": [1, 1, 2],
+            "year": "2023-24",
+            "week_commencing": pd.to_datetime(["2023-09-11", "2023-09-18", "2023-09-11"]),
+            "cum_absence_pct": [5.0, 6.0, 7.0],
+        }
+    )
+    paths = pd.DataFrame({"urn": [1, 1], "school_week": [2, 9]})
+    assert progress.latest(weeks, paths).to_dict("records") == [{"urn": 1, "school_week": 2, "absence_pct": 5.0}]
+    assert progress.latest(weeks, paths.head(0)).empty

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +130,45 @@ def test_the_quality_record_and_manifest_say_what_was_used(region):
     assert {r["year"] for r in quality["reconciliation"]} >= {run.release, PRE_PANDEMIC}
     assert manifest["sample"] is True and manifest["parameters"]["region"] == run.region
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in [*manifest["inputs"].values(), *manifest["artefacts"].values()])
+
+
+def test_support_and_monitor_hand_over_marked_folders_that_the_manifest_names(region):
+    run, frames = region
+    manifest = read_json(run.region_folder / "manifest.json")
+    for folder in ("support", "monitor"):
+        assert "Confidential" in (run.region_folder / folder / "index.html").read_text(encoding="utf-8")
+        assert folder in manifest["artefacts"]
+    for name in ("referrals", "offers", "verdicts", "shocks"):
+        assert f"{name}.parquet" in manifest["artefacts"]
+    assert "agreed.csv" in manifest["records"]
+    verdicts = pd.read_parquet(run.region_folder / "verdicts.parquet")
+    assert set(verdicts["urn"]) == set(frames["expectations"]["urn"])
+
+
+def test_nobody_is_listed_without_two_verdicts_and_every_place_is_for_somebody_listed(region):
+    run, frames = region
+    referrals, offers, verdicts = (pd.read_parquet(run.region_folder / f"{n}.parquet") for n in ("referrals", "offers", "verdicts"))
+    years = verdicts[verdicts["z"].notna()].groupby("urn").size()
+    assert (referrals["urn"].map(years) == 2).all() and set(offers["urn"]) <= set(referrals["urn"])
+    assert set(referrals["urn"]) <= set(frames["schools"].loc[frames["schools"]["status"] == "assessed", "urn"])
+
+
+def test_what_was_agreed_stands_on_the_page_beside_the_minimum_and_changes_neither(done):
+    run = done.model_copy(update={"region": "North East"})
+    page = (run.region_folder / "pack" / "schools" / "900041.html").read_text(encoding="utf-8")
+    assert "an ambition of 91.0% attendance" in page
+    asks = pd.read_parquet(run.region_folder / "expectations.parquet").set_index("urn")
+    assert f"{asks.at[900041, 'minimum_attendance_shown_pct']:.1f}%" in page
+
+
+def test_a_new_record_makes_only_the_steps_from_the_report_on_stale(done, tmp_path):
+    run = done.model_copy(update={"region": "London"})
+    folder = shutil.copytree(run.records_folder, tmp_path / "records")
+    with (folder / "agreed.csv").open("a", encoding="utf-8") as handle:
+        handle.write("901790,challenge,,2024-03-01,another line,A Person\n")
+    keys = [[pipeline.step_key(r, s, "") for s in pipeline.STEPS] for r in (run, run.model_copy(update={"records": str(folder)}))]
+    changed = [step for step, one, two in zip(pipeline.STEPS, *keys, strict=True) if one != two]
+    assert changed[0] == "05_report" and set(changed) == set(pipeline.READ_RECORDS)
 
 
 def test_a_second_run_with_nothing_changed_skips_everything(done):

@@ -21,7 +21,7 @@ OUTBREAK, ILL_PP = (19, 20), (0.055, 0.075)  # school weeks since September's fi
 CLOSED_WEEK, CLOSED_DAYS = 12, 2
 STEP_WEEK, STEP = 29, 0.875
 SENT_UNTIL = 21
-ILL, MEDICAL, HOLIDAY = 0.42, 0.045, 0.04  # shares of absence
+ILL, MEDICAL, HOLIDAY = 0.68, 0.07, 0.07  # shares of authorised absence, and of unauthorised
 
 
 def own_weeks(world: World, folder: Path) -> list[Path]:
@@ -30,7 +30,21 @@ def own_weeks(world: World, folder: Path) -> list[Path]:
     head = ["urn", "week_commencing", "possible_sessions", "attended_sessions", "authorised_sessions", "unauthorised_sessions", "pupils"]
     head += ["code_I", "code_M", "code_R", "code_E", "code_G", "code_Y"]
     rows = [
-        [900108, monday.isoformat(), possible, possible - authorised - other, authorised, other, pupils, ill, medical, 0, 0, holiday, closed]
+        [
+            900108,
+            monday.isoformat(),
+            possible,
+            possible - authorised - other,
+            authorised,
+            other,
+            pupils,
+            ill,
+            medical,
+            0,
+            0,
+            holiday,
+            closed,
+        ]
         for monday, possible, authorised, other, pupils, ill, medical, holiday, closed, _ in wide
     ]
     first = write_csv(folder / "own-extracts" / "gorreldun-upper-2023-24.csv", head, rows)
@@ -41,7 +55,10 @@ def own_weeks(world: World, folder: Path) -> list[Path]:
             by_code = {"/": (present + 1) // 2, "\\": present // 2, "I": ill, "M": medical, "C": authorised - ill - medical}
             by_code |= {"G": holiday, "O": other - holiday}
             marks += [[900041, monday.strftime("%d/%m/%Y"), code, count] for code, count in by_code.items()]
-    return [first, write_csv(folder / "own-extracts" / "lorrimfell-high-autumn-2023.csv", ["URN", "Week commencing", "Mark", "Count"], marks)]
+    return [
+        first,
+        write_csv(folder / "own-extracts" / "lorrimfell-high-autumn-2023.csv", ["URN", "Week commencing", "Mark", "Count"], marks),
+    ]
 
 
 def _weeks(world: World, urn: int, rng: np.random.Generator, planted: bool) -> list[tuple]:
@@ -58,16 +75,18 @@ def _weeks(world: World, urn: int, rng: np.random.Generator, planted: bool) -> l
     extra = np.array([ILL_PP[OUTBREAK.index(w)] if planted and w in OUTBREAK else 0.0 for w in weeks])
     shape = area[:, 1] / area[:, 0] * np.exp(0.02 * rng.standard_normal(len(weeks)))
     published = sessions.missed[i] / sessions.possible[i]
-    usual = published * possible.sum() - (extra * possible).sum()
-    base = np.rint(shape * possible * usual / (shape * possible).sum()).astype(int)
+    rest = published * possible.sum() - (extra * possible).sum()
+    base = np.rint(shape * possible * rest / (shape * possible).sum()).astype(int)
     more = np.rint(extra * possible).astype(int)
     other = np.rint(base * sessions.unauthorised[i] / sessions.missed[i]).astype(int)
     start = dt.date(END - 1, 9, 4)
     out = []
     for k, w in enumerate(weeks):
-        ill, medical = round(ILL * base[k]) + more[k], round(MEDICAL * base[k])
-        authorised = max(base[k] - other[k] + more[k], ill + medical)
-        holiday, closed = min(round(HOLIDAY * base[k]), other[k]), int(2 * pupils[k] * closed_days[k])
+        usual = base[k] - other[k]
+        ill, medical, authorised = round(ILL * usual) + more[k], round(MEDICAL * usual), usual + more[k]
+        holiday, closed = round(HOLIDAY * other[k]), int(2 * pupils[k] * closed_days[k])
         monday = start + dt.timedelta(days=7 * w)
-        out.append((monday, int(possible[k]), int(authorised), int(other[k]), int(pupils[k]), int(ill), int(medical), int(holiday), closed, w))
+        out.append(
+            (monday, int(possible[k]), int(authorised), int(other[k]), int(pupils[k]), int(ill), int(medical), int(holiday), closed, w)
+        )
     return out

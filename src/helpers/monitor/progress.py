@@ -23,6 +23,7 @@ OWN_WEIGHT = 2.0  # years of its own that an area needs before its season counts
 SIGMA_PER_RANGE = 2.66  # natural process limits in mean moving ranges
 RUN = 8
 MAD = 1.4826
+TINY = 1e-9
 COURSE = ("on_course", "within_noise", "off_course_by_more_than_noise", "too_early")
 
 
@@ -182,7 +183,8 @@ def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.
     """
     out = so_far[["urn", "school_week", "absence_pct"]].merge(paths, on=["urn", "school_week"], validate="1:1")
     out["shortfall_pp"] = out["absence_pct"] - out["target_pct"]
-    out["z"] = out["shortfall_pp"] / out["sd_pp"].where(out["sd_pp"] > 0)
+    certain = np.sign(out["shortfall_pp"].where(out["shortfall_pp"].abs() > TINY)) * np.inf  # at the year's end nothing is left to chance
+    out["z"] = (out["shortfall_pp"] / out["sd_pp"]).where(out["sd_pp"] > 0, certain.fillna(0.0))
     course = np.select(
         [out["left"] > too_early, out["shortfall_pp"] <= 0, ~(out["z"] > noise_z)], [COURSE[3], COURSE[0], COURSE[1]], COURSE[2]
     )
