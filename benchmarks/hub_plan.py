@@ -16,7 +16,6 @@ import pandas as pd
 from helpers import expectation, forecast, national, params
 from helpers.monitor import judgement
 from helpers.paths import resolve
-from helpers.sources import read_folder
 from helpers.support import hub_places, routing, siting
 
 PAIRS = (("2016-17", "2017-18"), ("2017-18", "2018-19"))
@@ -53,9 +52,16 @@ def main() -> None:
     run = params.make(region="England", data=str(resolve(given.data)), out=given.out)
     ingest, model = national.load(run, "ingest"), national.load(run, "model")
     similar, asks = national.load(run, "peers")["peers"], national.load(run, "expectations")["expectations"]
-    hubs = ingest["hubs"] if "hubs" in ingest else read_folder(run.data_folder).hubs
     report(
-        run, ingest["register"], ingest["panel"], ingest["area_rates"], model["baseline"], model["model"]["forecast"], similar, asks, hubs
+        run,
+        ingest["register"],
+        ingest["panel"],
+        ingest["area_rates"],
+        model["baseline"],
+        model["model"]["forecast"],
+        similar,
+        asks,
+        ingest["hubs"],
     )
 
 

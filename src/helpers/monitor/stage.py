@@ -71,8 +71,8 @@ def inputs(attendance: pd.DataFrame, panel: pd.DataFrame, records: dict, release
     ]  # fmt: skip
     for number, year in enumerate(followed(release)):
         n = int((panel["year"].eq(year) & panel["absence_pct"].notna()).sum())
-        lost = "it is too early for any verdict" if number == 0 else "nobody can be put on the referral list: it takes two years"
-        rows.append((f"published absence of schools, {year}", f"{n:,} schools", n > 0, lost))
+        lost = "it is too early for any verdict" if number == 0 else "nobody can be put on the list for a place: it takes two years"
+        rows.append((f"published absence of schools, {year.replace('-', '/')}", f"{n:,} schools", n > 0, lost))
     spoken, weeks = records["recorded_shocks"], records["own_weeks"]
     rows.append(("shocks recorded by hand", f"{len(spoken):,} lines", len(spoken) > 0, "only what the area figures show is taken off"))
     rows.append(

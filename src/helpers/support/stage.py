@@ -11,6 +11,7 @@ from helpers.support import routing, siting
 from helpers.support.routing import Rules
 
 STAGE_FILES = siting.STAGE_FILES
+SECONDS = 600.0  # far above the half minute that all England takes: a plan must not depend on how busy the machine is
 
 
 def build(ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, verdicts: pd.DataFrame, seed: int) -> dict:
@@ -19,7 +20,7 @@ def build(ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, verd
     rules = Rules(seed=seed)
     referred = routing.route(verdicts, ingest["register"], rules).referrals["urn"]
     try:
-        plan = siting.hub_plan(ingest["register"], baseline, expectations, ingest["hubs"], rules, referred=referred)
+        plan = siting.hub_plan(ingest["register"], baseline, expectations, ingest["hubs"], rules, referred=referred, seconds=SECONDS)
     except siting.NoPlan as reason:
         plan = siting.no_plan(ingest["register"], baseline, expectations, ingest["hubs"], rules, referred, str(reason))
     return siting.to_stage(plan)
