@@ -370,8 +370,17 @@ def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
 
 
 def _persistent(inputs: PackInputs, school: dict) -> dict | None:
+    """Persistent and severe absence as background: the school's own where it is published, else the area's."""
     if not known(school.get("persistent_pct")):
         return None
     area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
-    place = f"Across {school['phase']} schools in {_la(school)} it was {pct(area, 1)}." if area is not None else ""
-    return {"shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])), "area": place}
+    schools = f"{school['phase']} schools in {_la(school)}"
+    place = f"Across {schools} it was {pct(area, 1)}." if area is not None else ""
+    own = [row.get("severe_pct") for row in inputs.history.rows(school["urn"]) if row["year"] == inputs.release]
+    severe = inputs.la_rates.get(("la", school["la_code"], school["phase"], "severe"))
+    if own and known(own[-1]):
+        place += f" Severely absent (half of their sessions or more) were {pct(own[-1], as_published_decimals(own[-1]))}."
+    elif severe is not None:
+        across = schools if area is None else "those schools"
+        place += f" Severe absence (half of their sessions or more) is not published by school; across {across} it was {pct(severe, 1)}."
+    return {"shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])), "area": place.strip()}
