@@ -19,6 +19,7 @@ from helpers.report.words import known
 
 LANGUAGE = "en-GB"
 MISSING = "[x]"
+MOST_ON_ONE_PAGE = 14  # columns: more than that cannot be read on one printed page
 FIXED_DATE = datetime(2000, 1, 1)  # no clock in a result: the same run gives the same bytes
 
 
@@ -78,9 +79,13 @@ def write(
         book.set_properties({"title": title, "subject": words.MARKING, "comments": comments, "created": FIXED_DATE})
         for label, one in there.items():
             _lay_out(book.get_worksheet_by_name(label), one)
-        for label in ("Contents", "Notes"):
-            book.get_worksheet_by_name(label).set_column(0, 0, 20)
-            book.get_worksheet_by_name(label).set_column(1, 1, 100)
+        for label, widths in (("Cover", (110,)), ("Contents", (20, 100)), ("Notes", (20, 100))):
+            for i, width in enumerate(widths):
+                book.get_worksheet_by_name(label).set_column(i, i, width)
+            _print_on(book.get_worksheet_by_name(label), 1)
+        tallest = 16 * max(_lines(text, 100) for _, text in notes)
+        for i in range(len(notes)):  # under title, instruction and heading; gptables may change the order of the notes, so all are as tall
+            book.get_worksheet_by_name("Notes").set_row(3 + i, tallest)
         book.close()
     _set_language(path)
 
@@ -88,13 +93,33 @@ def write(
 def _lay_out(sheet, one: gpt.GPTable) -> None:
     """Frozen headings, column widths, and a printed page that repeats them under the marking."""
     sheet.freeze_panes(one.data_range[0] + 1, 2 if "School name" in one.table.columns else 1)
+    _print_on(sheet, 1 if len(one.table.columns) <= MOST_ON_ONE_PAGE else 2)
+    sheet.repeat_rows(one.data_range[0])
+    sheet.repeat_columns(0, 1 if "School name" in one.table.columns else 0)
+    widths = [_width(one.table[column], column) for column in one.table.columns]
+    lines = max(_lines(column, width) for column, width in zip(one.table.columns, widths, strict=True))
+    sheet.set_row(one.data_range[0], 16 * lines)  # not every program finds the height of wrapped headings by itself
+    for i, width in enumerate(widths):
+        sheet.set_column(i, i, width)
+
+
+def _print_on(sheet, pages_wide: int) -> None:
+    """A4, lying, so many pages wide, under the marking."""
     sheet.set_landscape()
     sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(one.data_range[0])
+    sheet.fit_to_pages(pages_wide, 0)
     sheet.set_footer("&L" + words.MARKING.replace("&", "&&") + "&RPage &P of &N")
-    for i, column in enumerate(one.table.columns):
-        sheet.set_column(i, i, _width(one.table[column], column))
+
+
+def _lines(heading: str, width: float) -> int:
+    """Lines that a bold heading takes in a column of that many characters."""
+    lines, room = 1, 0.0
+    for word in str(heading).split():
+        long = 1.05 * (len(word) + 1)
+        room += long
+        if room > width + 1.05 and room > long:
+            lines, room = lines + 1, long
+    return lines
 
 
 def cell(value):
