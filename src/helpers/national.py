@@ -23,6 +23,7 @@ from helpers.quality.gate import run_gate
 from helpers.sources import read_folder
 from helpers.store import code_hash, file_hash, inputs_of, read_frame, read_json, stage, text_hash
 from helpers.support import stage as support
+from helpers.trial import stage as learning
 
 REFUSED = "quality.json"  # beside the release, only while the data is refused: the full list of what stopped it
 
@@ -140,6 +141,11 @@ def _evaluation(run: Parameters) -> dict:
     return evaluate.build(*(load(run, name) for name in ("ingest", "model", "peers", "expectations")), run)
 
 
+def _learning(run: Parameters) -> dict:
+    """Test and learn, rehearsed on years in which there was no policy."""
+    return learning.build(*(load(run, name) for name in ("ingest", "model", "peers")), load(run, "evaluation")["pairs"], run)
+
+
 STAGES: dict[str, Stage] = {
     s.name: s
     for s in (
@@ -176,6 +182,7 @@ STAGES: dict[str, Stage] = {
         Stage("monitor", (), monitor.STAGE_FILES, _monitor),
         Stage("siting", ("seed",), support.STAGE_FILES, _siting),
         Stage("evaluation", (), evaluate.FILES, _evaluation),
+        Stage("learning", (), learning.FILES, _learning),
     )
 }
 

@@ -29,7 +29,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "04_expectations": ("expectations.parquet", "special_ranges.parquet"),
     "05_report": ("pack",),
     "06_support": ("support", "referrals.parquet", "offers.parquet", "draws.parquet", "left_out.parquet", "hub_sites.parquet"),
-    "07_monitor": ("monitor", "verdicts.parquet", "shocks.parquet", "manifest.json"),  # the manifest is written anew by each step from 05 on
+    "07_monitor": ("monitor", "verdicts.parquet", "shocks.parquet"),
+    "08_evaluate": ("manifest.json",),  # written anew by each step from 05 on
 }
 READ_RECORDS = ("05_report", "06_support", "07_monitor")
 
