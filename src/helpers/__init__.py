@@ -1,3 +1,3 @@
 """Helpers of the attendance baseline workbook: the method as pure functions, thin edges around it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
