@@ -98,6 +98,7 @@ def test_a_jump_at_the_cut_off_is_found_and_none_is_invented():
 def test_too_few_schools_on_a_side_is_no_answer():
     x = np.linspace(0, 1, 200)
     assert np.isnan(discontinuity.at_cutoff(x, x, 0.95)["effect_pp"])
+    assert discontinuity.density(np.full(200, np.nan), 0.5).empty
 
 
 def test_schools_pushed_over_the_line_are_seen():

@@ -58,6 +58,8 @@ def density(running: np.ndarray, cutoff: float) -> pd.DataFrame:
             near = x[np.argsort(np.abs(x - cutoff), kind="stable")[:k]]
             above = int((near >= cutoff).sum())
             rows.append((f"nearest {k}", k - above, above, float(binomtest(above, k).pvalue)))
+    if len(x) < 2 * LEAST or x.std() == 0:
+        return pd.DataFrame(rows, columns=["test", "below", "above", "p_value"])
     width = 2 * x.std() / np.sqrt(len(x))
     first = np.floor((x.min() - cutoff) / width)
     edges = cutoff + width * np.arange(first, np.ceil((x.max() - cutoff) / width) + 1)
