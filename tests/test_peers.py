@@ -166,3 +166,16 @@ def test_peers_of_an_earlier_run_are_kept_where_they_still_exist(world):
     assert (kept.peers.groupby("urn")["distance"].diff().dropna() >= 0).all()
     both = pd.concat([kept.peers, kept.alternatives])
     assert not both.duplicated(["urn", "peer_urn"]).any() and (both["urn"] != both["peer_urn"]).all()
+
+
+def test_a_block_is_widened_only_when_it_has_too_few_schools_for_the_peers(world):
+    few = world.schools.assign(block=lambda s: np.where((s["phase"] == "primary") & (np.arange(len(s)) < 30), "infant", s["block"]))
+    enough = find_peers(few, world.baseline, world.context.weights, world.links, PARAMETERS)
+    block = few.set_index("urn")["block"]
+    infants = enough.peers[enough.peers["urn"].map(block) == "infant"]
+    assert set(infants["peer_urn"].map(block)) == {"infant"} and (enough.summary["code"] == "").all()
+    fewer = few.assign(block=lambda s: np.where((s["block"] == "infant") & (np.arange(len(s)) >= 15), "primary", s["block"]))
+    widened = find_peers(fewer, world.baseline, world.context.weights, world.links, PARAMETERS)
+    codes = widened.summary.set_index("urn")["code"]
+    assert codes[codes.index.map(fewer.set_index("urn")["block"]) == "infant"].eq("widened: infant with primary").all()
+    assert (codes != "").sum() == 15

@@ -104,9 +104,17 @@ def peer_sets(register: pd.DataFrame, weights: pd.DataFrame, linked_pairs: pd.Da
 
 
 def _search(
-    space: pd.DataFrame, info: pd.DataFrame, linked: dict[int, set[int]], k: int, region_penalty: float, far_per_100_km: float
+    space: pd.DataFrame,
+    info: pd.DataFrame,
+    linked: dict[int, set[int]],
+    k: int,
+    region_penalty: float,
+    far_per_100_km: float,
+    more: int = 0,
 ) -> tuple[pd.DataFrame, dict[int, str]]:
-    """k nearest for each school of one phase within its block; long frame and the code of widened blocks."""
+    """k nearest, and `more` behind them, for each school of one phase within its block; long frame and the code of widened blocks. A block is widened
+    when it has not k others.
+    """
     urns, block, region = space.index.to_numpy(), info["block"].to_numpy(), info["region_name"].to_numpy()
     place = {u: i for i, u in enumerate(urns)}
     values = with_place(space, info, far_per_100_km)
@@ -115,9 +123,9 @@ def _search(
         members = np.flatnonzero(block == name)
         pool, code = members, ""
         for wider in WIDER.get(name, []):
-            more = np.flatnonzero(block == wider)
-            if len(pool) <= k and len(more):
-                pool = np.sort(np.concatenate([pool, more]))
+            others = np.flatnonzero(block == wider)
+            if len(pool) <= k and len(others):
+                pool = np.sort(np.concatenate([pool, others]))
                 code = f"{code}, {wider}" if code else f"widened: {name} with {wider}"
         where = {p: i for i, p in enumerate(pool)}
         for start in range(0, len(members), CHUNK):
@@ -127,7 +135,7 @@ def _search(
                 np.array([where[place[u]] for u in {urns[i], *linked.get(urns[i], ())} if u in place and place[u] in where], dtype=int)
                 for i in rows
             ]
-            found, distance = nearest(values[rows], values[pool], penalty, barred, min(k, len(pool) - 1))
+            found, distance = nearest(values[rows], values[pool], penalty, barred, min(k + more, len(pool) - 1))
             frames.append(
                 pd.DataFrame(
                     {
@@ -216,7 +224,7 @@ def find_peers(
         if progress:
             progress(f"similar schools, {phase}: {len(space):,} schools")
         here = info.loc[space.index]
-        found, widened = _search(space, here, linked, p.peers_k + ALTERNATIVES, p.region_penalty, FAR_PER_100_KM[phase])
+        found, widened = _search(space, here, linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase], ALTERNATIVES)
         if frozen is not None:
             found = _keep(found, frozen, space, here, linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase])
         all_pairs.append(found.assign(phase=phase))
