@@ -52,10 +52,12 @@ class RegionResult:
 
 
 def step_key(run: Parameters, step: str, previous: str) -> str:
-    """What a step depends on: its notebook's cells, parameters, code, input files and the step before."""
+    """What a step depends on: its notebook's cells, parameters, code, input files, records where it reads them, and the step before."""
     cells = [(c["cell_type"], "".join(c["source"])) for c in read_json(NOTEBOOKS / f"{step}.ipynb")["cells"]]
     parameters = run.model_dump(exclude=set(FOLDERS))
-    return text_hash(step, cells, parameters, run.is_sample, code_hash(), inputs_of(run.data_folder), national.frozen_hash(run), previous)
+    recorded = inputs_of(run.records_folder) if step in READ_RECORDS else {}
+    files = inputs_of(run.data_folder)
+    return text_hash(step, cells, parameters, run.is_sample, code_hash(), files, recorded, national.frozen_hash(run), previous)
 
 
 def _outline(path: Path) -> str:
