@@ -189,7 +189,12 @@ def add_pdfs(run: Parameters, results: list[RegionResult], threads: int = 1, con
         if not result.ok:
             continue
         region = run.model_copy(update={"region": result.region})
-        columns = (TextColumn(f"{result.region:<26}"), BarColumn(20), TextColumn("PDF {task.completed} of {task.total}"), TimeElapsedColumn())
+        columns = (
+            TextColumn(f"{result.region:<26}"),
+            BarColumn(20),
+            TextColumn("PDF {task.completed} of {task.total}"),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
             bar = bars.add_task("", total=None)
             try:

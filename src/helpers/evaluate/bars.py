@@ -43,8 +43,33 @@ class Evaluation:
 
 
 BACKTEST_COLUMNS = [
-    "transition", "before", "after", "urn", "phase", "region_name", "roll", "fsm_pct", "y", "y_next", "net", "c", "baseline_pct", "sd_pp", "lower80_pct", "upper80_pct",
-    "lower90_pct", "upper90_pct", "target_absence_pct", "ask_pp", "gap_pp", "chance_unaided", "chance_if_real", "met", "met_region", "met_flat", "z",
+    "transition",
+    "before",
+    "after",
+    "urn",
+    "phase",
+    "region_name",
+    "roll",
+    "fsm_pct",
+    "y",
+    "y_next",
+    "net",
+    "c",
+    "baseline_pct",
+    "sd_pp",
+    "lower80_pct",
+    "upper80_pct",
+    "lower90_pct",
+    "upper90_pct",
+    "target_absence_pct",
+    "ask_pp",
+    "gap_pp",
+    "chance_unaided",
+    "chance_if_real",
+    "met",
+    "met_region",
+    "met_flat",
+    "z",
 ]  # fmt: skip
 
 
