@@ -70,7 +70,7 @@ BACKTEST_COLUMNS = [
     "met_region",
     "met_flat",
     "z",
-]  # fmt: skip
+]
 
 
 def _back_test(ingest: dict, run, tell) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
