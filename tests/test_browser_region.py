@@ -272,6 +272,8 @@ def test_columns_can_be_chosen_and_sorted(page, pack):
     unfold(page)
     page.check("#c-denomination")
     page.uncheck("#c-minimum")
+    page.wait_for_selector('#table thead th[data-key="denomination"]')
+    page.wait_for_selector('#table thead th[data-key="minimum"]', state="detached")
     keys = page.locator("#table thead th").evaluate_all("cells => cells.map(c => c.dataset.key)")
     assert "denomination" in keys and "minimum" not in keys
     page.click('[data-sort="denomination"]')

@@ -154,4 +154,19 @@ def test_special_schools_get_a_range_with_words_and_no_point():
     assert list(table["urn"]) == list(special["urn"])
     assert (table["lower_pct"].to_numpy() < special["absence_pct"].to_numpy()).all()
     assert (table["upper_pct"].to_numpy() > special["absence_pct"].to_numpy()).all()
-    assert table["words"].str.contains("four such schools in five").all()
+    assert table["words"].str.contains("four such schools of this size in five").all()
+
+
+def test_the_range_of_a_small_special_school_is_wider_and_holds_what_it_says_in_small_and_large_schools():
+    rng = np.random.default_rng(3)
+    n = 900
+    roll = rng.integers(20, 300, n).astype(float)
+    schools = pd.DataFrame({"urn": 100_000 + np.arange(n), "phase": "special", "roll": roll, "absence_pct": 12.0})
+    years = {y: 12 * np.exp(rng.normal(0, 1.5 / np.sqrt(roll))) for y in ("2016-17", "2017-18", "2018-19", "2022-23", "2023-24")}
+    panel = pd.concat([pd.DataFrame({"urn": schools["urn"], "year": y, "absence_pct": v}) for y, v in years.items()])
+    table = special_range(schools.assign(absence_pct=years["2022-23"]), panel)
+    inside = pd.Series(years["2023-24"]).between(table["lower_pct"], table["upper_pct"])
+    small = pd.Series(roll) < 80
+    assert 0.72 < inside[small].mean() < 0.88 and 0.72 < inside[~small].mean() < 0.88
+    width = table["upper_pct"] / table["lower_pct"]
+    assert width[small].mean() > width[~small].mean()

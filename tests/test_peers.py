@@ -150,7 +150,7 @@ def test_why_refuses_schools_that_cannot_be_compared(world):
 
 
 def test_peers_of_an_earlier_run_are_kept_where_they_still_exist(world):
-    old = world.fit.peers.assign(peer_urn=world.fit.peers["peer_urn"])
+    old = world.fit.peers
     leaning = world.context.weights.assign(weight=lambda w: np.where(w["feature"] == "log_roll", 20.0, w["weight"]))
     fresh = find_peers(world.schools, world.baseline, leaning, world.links, PARAMETERS)
     gone = int(old["peer_urn"].value_counts().index[0])
@@ -179,3 +179,20 @@ def test_a_block_is_widened_only_when_it_has_too_few_schools_for_the_peers(world
     codes = widened.summary.set_index("urn")["code"]
     assert codes[codes.index.map(fewer.set_index("urn")["block"]) == "infant"].eq("widened: infant with primary").all()
     assert (codes != "").sum() == 15
+
+
+def test_who_was_named_is_named_again_when_peers_are_kept(world):
+    before = pd.concat([world.fit.peers, world.fit.alternatives])
+    leaning = world.context.weights.assign(weight=lambda w: np.where(w["feature"] == "log_roll", 6.0, w["weight"]))
+    named = {}
+    for kind, frozen in (("kept", before), ("fresh", None)):
+        fit = find_peers(world.schools, world.baseline, leaning, world.links, PARAMETERS, frozen=frozen)
+        both = pd.concat([fit.peers, fit.alternatives])
+        named[kind] = set(map(tuple, both.loc[both["named"], ["urn", "peer_urn"]].to_numpy()))
+    was = set(map(tuple, before.loc[before["named"], ["urn", "peer_urn"]].to_numpy()))
+    assert len(was & named["kept"]) > 0.9 * len(was) > len(was & named["fresh"])
+
+
+def test_nobody_is_named_beyond_two_hundred_km(world):
+    both = pd.concat([world.fit.peers, world.fit.alternatives])
+    assert (both["km"] > 200).any() and (both.loc[both["named"], "km"] <= 200).all()

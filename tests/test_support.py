@@ -106,7 +106,7 @@ def test_the_reason_says_which_test_by_how_much_and_how_sure():
         "Two years running",
         "1.0 pp in 2017/18 (1.6 times",
         "1.2 pp in 2018/19 (2.0 times",
-        "by luck about once in 800",
+        "by luck less than once in 500",
         "nothing about the cause",
     ):
         assert words in why, words

@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import norm
+from sklearn.linear_model import QuantileRegressor
 
 COLUMNS = [
     "urn", "gap_pp", "return_to_normal_pp", "national_part_pp", "context_part_pp", "limits_part_pp", "ask_pp", "target_absence_pct",
     "minimum_attendance_pct", "minimum_attendance_shown_pct", "chance_unaided", "chance_if_real", "la_attendance_pct",
     "peers_best_quartile_attendance_pct", "pre_pandemic_attendance_pct",
 ]  # fmt: skip
+LEAST_SPECIAL = 50  # pairs of years before a width by size is learnt
 TINY = 1e-9  # decimals as published are not exact in binary
 
 
@@ -142,13 +144,15 @@ def set_expectations(
 def special_range(register: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     """A range and words, never a point, for special schools with a published rate: urn, lower_pct, upper_pct, words.
 
-    The range is last year's rate times and divided by the 80 % quantile of yearly relative changes (net of their mean) seen between
-    consecutive pre-pandemic years in special schools of the panel. Raises ValueError when the panel has none.
+    The range is last year's rate times and divided by exp(width). The width is the 80 % quantile of yearly relative changes (net of their mean)
+    seen between consecutive pre-pandemic years in special schools of the panel, by linear quantile regression of its logarithm on log roll
+    (Koenker and Bassett 1978): small schools change more. Without rolls the width is one for all. Raises ValueError when the panel has no such
+    pair of years.
     """
     special = register[(register["phase"] == "special") & register["absence_pct"].notna()].sort_values("urn", ignore_index=True)
+    known = register[register["phase"] == "special"].set_index("urn")
+    rates = panel[panel["urn"].isin(known.index) & (panel["year"] <= "2018-19")].pivot(index="urn", columns="year", values="absence_pct")
     changes = []
-    known = set(register.loc[register["phase"] == "special", "urn"])
-    rates = panel[panel["urn"].isin(known) & (panel["year"] <= "2018-19")].pivot(index="urn", columns="year", values="absence_pct")
     for before, after in zip(rates.columns, rates.columns[1:], strict=False):
         if int(after[:4]) - int(before[:4]) == 1:
             both = rates[[before, after]].dropna()
@@ -156,11 +160,24 @@ def special_range(register: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
             changes.append(ratio - ratio.mean())
     if not changes:
         raise ValueError("the panel has no consecutive pre-pandemic years of special schools: their range cannot be stated")
-    width = float(np.quantile(np.abs(pd.concat(changes)), 0.8))
+    width = _special_width(pd.concat(changes), known["roll"], special["roll"].to_numpy("float64"))
     lower, upper = special["absence_pct"] * np.exp(-width), (special["absence_pct"] * np.exp(width)).clip(upper=100.0)
     words = [
         "Special schools differ too much from one another, and from year to year, for a single figure. With no real change, "
-        f"absence next year would lie between {low:.1f} % and {high:.1f} % in about four such schools in five."
+        f"absence next year would lie between {low:.1f} % and {high:.1f} % in about four such schools of this size in five."
         for low, high in zip(lower, upper, strict=True)
     ]
     return pd.DataFrame({"urn": special["urn"], "lower_pct": lower, "upper_pct": upper, "words": words})
+
+
+def _special_width(change: pd.Series, roll: pd.Series, wanted: np.ndarray) -> np.ndarray:
+    """80 % quantile of |change| (log scale) by roll, for schools of the `wanted` rolls; within the rolls it was learnt from."""
+    size = np.log(np.maximum(change.abs().to_numpy(), 1e-3))
+    log_roll = np.log(roll.reindex(change.index).astype("float64").clip(lower=1.0)).to_numpy()
+    seen = np.isfinite(log_roll)
+    if seen.sum() < LEAST_SPECIAL:
+        return np.full(len(wanted), float(np.quantile(np.abs(change), 0.8)))
+    fit = QuantileRegressor(quantile=0.8, alpha=0.0, solver="highs").fit(log_roll[seen, None], size[seen])
+    middle, low, high = np.median(log_roll[seen]), log_roll[seen].min(), log_roll[seen].max()
+    at = np.where(np.isfinite(wanted) & (wanted > 0), np.log(np.maximum(wanted, 1.0)), middle)
+    return np.exp(fit.predict(np.clip(at, low, high)[:, None]))

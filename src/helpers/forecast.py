@@ -220,6 +220,12 @@ def _evidence(used: list[str], n: int, primary_spread: float) -> pd.DataFrame:
             "weak",
             "an assumption: no consecutive pre-pandemic years of primary schools are published in the files used",
         ),
-        ("primary", "intervals", "weak", f"the spread by size, level and FSM is that of secondary schools times {primary_spread:g}, an assumption"),
+        (
+            "primary",
+            "intervals",
+            "weak",
+            f"the spread by size, level and FSM is that of secondary schools times {primary_spread:g}, an assumption, tested on primaries of "
+            "more than 300 pupils alone",
+        ),
     ]
     return pd.DataFrame(rows, columns=["phase", "what", "strength", "because"])

@@ -16,7 +16,7 @@ import pandas as pd
 from helpers import context, expectation, forecast, links, panel, peers, records, register, sensitivity
 from helpers.evaluate import stage as evaluate
 from helpers.faults import DataRefused, Fault
-from helpers.monitor import known_events
+from helpers.monitor import judgement, known_events
 from helpers.monitor import stage as monitor
 from helpers.params import PRE_PANDEMIC, Parameters
 from helpers.quality.gate import run_gate
@@ -97,7 +97,8 @@ def _peers(run: Parameters) -> dict:
             raise DataRefused(
                 Fault("hard", "no_peers", words, what_to_do="Give the release folder of a finished run, such as outputs/2022-23.")
             )
-        frozen = read_frame(run.frozen_peers)
+        near = run.frozen_peers.with_name("alternatives.parquet")
+        frozen = pd.concat([read_frame(path) for path in (run.frozen_peers, near) if path.exists()], ignore_index=True)
     found = peers.find_peers(before["register"], model["baseline"], model["weights"], before["linked"], run, frozen=frozen)
     return {"peers.parquet": found.peers, "alternatives.parquet": found.alternatives, "summary.parquet": found.summary}
 
@@ -127,7 +128,8 @@ def _monitor(run: Parameters) -> dict:
     calendar = known_events.read_calendar()
     ingest, asks = load(run, "ingest"), load(run, "expectations")["expectations"]
     told = calendar.head(0) if run.is_sample else calendar
-    return monitor.build(ingest, load(run, "model")["baseline"], asks, load(run, "records"), run.release, told)
+    limits = judgement.Limits(run.floor_pp, run.cap_pp, run.min_ask_pp, run.max_ask_pp)
+    return monitor.build(ingest, load(run, "model")["baseline"], asks, load(run, "records"), run.release, told, limits)
 
 
 def _siting(run: Parameters) -> dict:

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.features import design
+from helpers.kept_peers import keep
+from helpers.naming import name_schools
 
 WINSOR_SD = 5.0
 NEAR_EQUAL = 1.25  # an alternative is at most this much further away than the last peer
@@ -152,51 +154,14 @@ def _search(
     return pairs[np.isfinite(pairs["distance"])], widened
 
 
-def _keep(
-    found: pd.DataFrame, frozen: pd.DataFrame, space: pd.DataFrame, info: pd.DataFrame, linked: dict[int, set[int]], k: int, region_penalty: float,
-    far_per_100_km: float,
-) -> pd.DataFrame:  # fmt: skip
-    """Last year's peers stay, with today's distance, where both schools are still compared and of the same kind; the nearest fill the places left."""
-    kept = frozen.loc[frozen["urn"].isin(space.index) & frozen["peer_urn"].isin(space.index), ["urn", "peer_urn"]]
-    same = info["block"].reindex(kept["urn"]).to_numpy() == info["block"].reindex(kept["peer_urn"]).to_numpy()
-    free = [b not in linked.get(a, ()) for a, b in kept.itertuples(index=False)]
-    kept = kept[same & np.array(free, dtype=bool)]
-    values = pd.DataFrame(with_place(space, info, far_per_100_km), index=space.index)
-    apart = (values.loc[kept["urn"]].to_numpy() - values.loc[kept["peer_urn"]].to_numpy()) ** 2
-    abroad = info["region_name"].reindex(kept["urn"]).to_numpy() != info["region_name"].reindex(kept["peer_urn"]).to_numpy()
-    kept = kept.assign(distance=np.sqrt(np.round(apart.sum(axis=1) + abroad * region_penalty**2, 10)), old=True)
-    new = found.merge(kept[["urn", "peer_urn", "old"]], on=["urn", "peer_urn"], how="left", validate="1:1")
-    both = pd.concat([kept, new.loc[new["old"].isna(), ["urn", "peer_urn", "distance"]].assign(old=False)], ignore_index=True)
-    both = both.sort_values(["urn", "old", "distance", "peer_urn"], ascending=[True, False, True, True])
-    among = both.groupby("urn").cumcount() < k
-    both = both.assign(peer=among).sort_values(
-        ["urn", "peer", "distance", "peer_urn"], ascending=[True, False, True, True], ignore_index=True
-    )
-    return both.assign(rank=both.groupby("urn").cumcount() + 1)[["urn", "peer_urn", "rank", "distance"]]
-
-
-def _name_schools(pairs: pd.DataFrame, k: int, named_max: int, named_cap: int) -> pd.Series:
-    """True for the pairs to be named: better by more than noise, same region first (most similar first), then the nearest on
-    the map; no school named more than `named_cap` times.
-
-    Schools choose in rounds (everybody's first choice before anybody's second), worst-off for choice first, so that the cap falls fairly.
-    """
-    better = pairs[pairs["better"]].assign(abroad_km=pairs["km"].where(~pairs["same_region"], 0.0))
-    better = better.sort_values(["urn", "same_region", "abroad_km", "rank"], ascending=[True, False, True, True])
-    choices = {u: g.index.to_list() for u, g in better.groupby("urn", sort=True)}
-    peer = pairs["peer_urn"].to_dict()
-    times: dict[int, int] = {}
-    named: set[int] = set()
-    order = sorted(choices, key=lambda u: (len(choices[u]), u))
-    for _ in range(named_max):
-        for u in order:
-            while choices[u]:
-                at = choices[u].pop(0)
-                if times.get(peer[at], 0) < named_cap:
-                    times[peer[at]] = times.get(peer[at], 0) + 1
-                    named.add(at)
-                    break
-    return pd.Series(pairs.index.isin(named), index=pairs.index)
+def _still_compared(frozen: pd.DataFrame, info: pd.DataFrame, linked: dict[int, set[int]], widened: dict[int, str]) -> np.ndarray:
+    """Rows of `frozen` whose two schools are both in `info`, of the same kind (or of one that a small block is widened with), and not linked."""
+    block = info["block"]
+    here = frozen["urn"].isin(info.index) & frozen["peer_urn"].isin(info.index)
+    ours, theirs = block.reindex(frozen["urn"]), block.reindex(frozen["peer_urn"])
+    pairs = zip(frozen["urn"], frozen["peer_urn"], ours, theirs, strict=True)
+    fits = [(a == b or (u in widened and b in WIDER.get(a, ()))) and v not in linked.get(u, ()) for u, v, a, b in pairs]
+    return here.to_numpy() & np.array(fits, dtype=bool)
 
 
 def find_peers(
@@ -211,9 +176,10 @@ def find_peers(
     """The `peers_k` most similar schools of each school in `baseline`, near-equal alternatives, and up to `named_max` that do better.
 
     `register` table `schools`; `baseline` and the result's `peers` as in the contract; `weights` from the context model (phase, feature, weight);
-    `linked_pairs` (urn, related_urn). `parameters`: peers_k, region_penalty, named_max, named_cap. `frozen` (urn, peer_urn): an earlier run's
-    peers, kept where they still exist. Named schools have a baseline lower by more than 1.28 standard deviations of the difference. Returns
-    `PeerFit`. Raises ValueError when a school of the baseline is not assessed in the register.
+    `linked_pairs` (urn, related_urn). `parameters`: peers_k, region_penalty, named_max, named_cap. `frozen` (urn, peer_urn, rank, named): an
+    earlier run's peers and near-equals; the peers are kept where they still exist, and those named are named first. Named schools have a baseline
+    lower by more than 1.28 standard deviations of the difference. Returns `PeerFit`. Raises ValueError when a school of the baseline is not
+    assessed in the register.
     """
     p = parameters
     linked = _linked(linked_pairs)
@@ -226,7 +192,9 @@ def find_peers(
         here = info.loc[space.index]
         found, widened = _search(space, here, linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase], ALTERNATIVES)
         if frozen is not None:
-            found = _keep(found, frozen, space, here, linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase])
+            allowed = _still_compared(frozen, here, linked, widened)
+            place = pd.DataFrame(with_place(space, here, FAR_PER_100_KM[phase]), index=space.index)
+            found = keep(found, frozen, allowed, place, here["region_name"], p.peers_k, p.region_penalty)
         all_pairs.append(found.assign(phase=phase))
         codes.update(widened)
     pairs = pd.concat(all_pairs, ignore_index=True)
@@ -249,14 +217,16 @@ def find_peers(
     last = pairs[pairs["rank"] == p.peers_k].set_index("urn")["distance"]
     reach = pairs["urn"].map(last).fillna(np.inf) * NEAR_EQUAL
     pairs = pairs.assign(better=own[:, 0] - other[:, 0] > NOISE_Z * np.hypot(own[:, 1], other[:, 1]))
-    pairs = pairs[(pairs["rank"] <= p.peers_k) | (pairs["distance"] <= reach)].reset_index(drop=True)
+    before = set() if frozen is None else set(map(tuple, frozen.loc[frozen["named"], ["urn", "peer_urn"]].to_numpy()))
+    pairs["was_named"] = [pair in before for pair in zip(pairs["urn"], pairs["peer_urn"], strict=True)]
+    pairs = pairs[(pairs["rank"] <= p.peers_k) | (pairs["distance"] <= reach) | pairs["was_named"]].reset_index(drop=True)
     is_peer = pairs["rank"] <= p.peers_k
     thresholds = _thresholds(pairs[is_peer])
     edges = thresholds.set_index("phase")
     pairs["closeness"] = "not close"
     for word in reversed(CLOSENESS[:-1]):
         pairs.loc[pairs["distance"] <= pairs["phase"].map(edges[word]), "closeness"] = word
-    pairs["named"] = _name_schools(pairs, p.peers_k, p.named_max, p.named_cap)
+    pairs["named"] = name_schools(pairs, p.peers_k, p.named_max, p.named_cap)
     summary = _summary(pairs, is_peer, codes, edges)
     listed = ~is_peer & (pairs["named"] | (pairs["rank"] <= p.peers_k + LISTED))
     return PeerFit(

@@ -96,7 +96,8 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
     ]
     lines += [
         "",
-        f"8. Chance of meeting it with no real change {ask['chance_unaided']:.0%}; if the improvement is real {ask['chance_if_real']:.0%}",
+        f"8. Chance of meeting it with no real change {ask['chance_unaided']:.0%}; "
+        f"if absence ends lower than forecast by the whole ask {ask['chance_if_real']:.0%}",
     ]
     return lines
 

@@ -113,7 +113,7 @@ def coverage(name: str, t: pd.DataFrame) -> list[dict]:
             by_chance = f"sd by chance up to {np.sqrt(level / 100 * (1 - level / 100) / smallest):.3f} in a cell"
             rows.append(
                 row(6, f"{name}: {level} % interval, worst cell", worst, f"{cell[0]} to {cell[1]}", inside_band, smallest, by_chance,
-                    f"{len(found)} cells from {low:.3f} to {high:.3f}")
+                    f"{len(found)} cells from {low:.3f} to {high:.3f}; rolls from {t['roll'].min():,.0f}")
             )  # fmt: skip
     return rows
 

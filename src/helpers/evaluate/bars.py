@@ -21,7 +21,8 @@ TITLES = {
 }  # fmt: skip
 LOOKED_AT = (
     "Looked at while choosing: bars 1, 2 and 11 to 13 (features, weights, share of location); T1 for the form of the baseline and of the spread; "
-    "T2S and the published 2023/24 primaries for the scale of the intervals. Parameters themselves are fitted on earlier transitions only. "
+    "T2S for forms of the baseline that were not taken and for the boosting's bins, with the published 2023/24 primaries for the scale of "
+    "the intervals. Parameters themselves are fitted on earlier transitions only. "
     "Half of 2023/24 is not in the files and was seen by nobody here."
 )
 
@@ -113,7 +114,7 @@ def measure(ingest: dict, model: dict, found: dict, asked: dict, run, progress: 
     for name in ("T1", "T2S", "T2P"):
         if name in based:
             rows += ahead.coverage(name, based[name])
-    rows += asks.ask_bars(asked["expectations"], register, asked["calibration"], run) + asks.fairness_bars(done)
+    rows += asks.ask_bars(asked["expectations"], register, run) + asks.fairness_bars(done)
     if {"T0", "T1"} <= done.keys():
         rows += asks.routing_bars(done["T0"], done["T1"], run.seed)
     tell("similar schools")
@@ -132,7 +133,7 @@ def measure(ingest: dict, model: dict, found: dict, asked: dict, run, progress: 
         coverage=_stacked({f"{k} {level} %": ahead.coverage_by_cell(v, level) for k, v in out.items() for level in ahead.LEVELS}),
         trades=traded,
         backtests=_stacked(out)[BACKTEST_COLUMNS] if out else pd.DataFrame(columns=BACKTEST_COLUMNS),
-        improved=pd.DataFrame([{"transition": k, **asks.no_change_rates(v, run.seed)} for k, v in out.items()]),
+        improved=pd.DataFrame([{"transition": k, **asks.no_change_rates(v)} for k, v in out.items()]),
     )
 
 

@@ -58,6 +58,11 @@ def likeness_bars(register: pd.DataFrame, found: pd.DataFrame, context_r2: dict[
         plain_mean, own = unweighted(register, phase, k)
         plain = r_squared(own.to_numpy(), plain_mean.to_numpy())
         share, more = r2 / context_r2[phase], r2 - plain
+        la = register.set_index("urn")["la_code"]
+        abroad = pairs[la.reindex(pairs["urn"]).to_numpy() != la.reindex(pairs["peer_urn"]).to_numpy()]
+        elsewhere = mean_of_peers(abroad, y)
+        strict = r_squared(y[elsewhere.index].to_numpy(), elsewhere.to_numpy())
+        note = f"with peers of other LAs alone, as the context model sees them: {strict:.3f}"
         rows += [
             row(
                 11,
@@ -67,6 +72,7 @@ def likeness_bars(register: pd.DataFrame, found: pd.DataFrame, context_r2: dict[
                 r2 >= LEAST[phase],
                 len(mean),
                 f"20 schools at random: {-1 / k:.2f}",
+                note,
             ),
             row(
                 11,

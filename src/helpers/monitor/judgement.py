@@ -192,7 +192,7 @@ def verdicts(
 
 
 def _word(z: pd.Series, kept: pd.Series, reopened: pd.Series, rules: Rules) -> pd.Series:
-    cases = [z.isna(), z.le(TINY), reopened, kept | z.le(rules.noise_z)]
+    cases = [z.isna(), kept | z.le(TINY), reopened, z.le(rules.noise_z)]
     word = np.select(cases, ["too_early", "met", "too_early", "within_noise"], VERDICTS[2])
     return pd.Series(word, index=z.index, dtype="str")
 
@@ -210,35 +210,56 @@ def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
         net = f"Absence was {r.absence_pct:.1f}%; {off}. Net of that it was {abs(r.shortfall_pp):.2f} points "
         net += f"{'above' if r.shortfall_pp > 0 else 'below'} the {r.target_absence_pct:.2f}% asked"
         size = f"({abs(r.z):.1f} times what chance typically moves a school like this)"
-        if r.verdict == "met":
+        if r.verdict == "met" and r.z > TINY:
+            ending = f" {size}; but the published rate reached the minimum in the school's report: met."
+        elif r.verdict == "met":
             ending = ": met."
         elif r.reopened:
             ending = f", but circumstances changed ({reason}): the target is to be set anew, not failed."
-        elif r.z > rules.noise_z and r.verdict == "within_noise":
-            ending = (
-                f" {size}: more than chance makes likely. But the published rate reached the minimum in the school's report: not missed."
-            )
         elif r.verdict == "within_noise":
             ending = f" {size}: within what chance alone can do."
         else:
             ending = f" {size}: missed by more than chance alone makes likely."
-        if r.met_as_published and r.verdict == "within_noise" and r.z <= rules.noise_z:
-            ending += " The published rate did reach the minimum in the school's report."
         if r.verdict != r.verdict_without_shocks:
             ending += f" Without the shocks the verdict would be: {r.verdict_without_shocks.replace('_', ' ')}."
         out.append(net + ending)
     return out
 
 
-def rebase(baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, least_ask_pp: float = 0.1):
+@dataclass(frozen=True)
+class Limits:
+    """The formula's limits (pp), as in `params.Parameters`."""
+
+    floor_pp: float = 0.1
+    cap_pp: float = 0.8
+    min_ask_pp: float = 0.1
+    max_ask_pp: float = 1.2
+
+
+def _improvement(expectations: pd.DataFrame) -> pd.Series:
+    """National and context part of each ask (pp) before any limit; missing where the frame tells a target alone."""
+    if "improvement_pp" in expectations:
+        return expectations["improvement_pp"]
+    if {"national_part_pp", "context_part_pp"} <= set(expectations.columns):
+        return expectations["national_part_pp"] + expectations["context_part_pp"]
+    return pd.Series(np.nan, index=expectations.index)
+
+
+def rebase(
+    baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, limits: Limits | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Baseline and expectations for a second year, from the first year's outcome: (baseline, expectations) with the columns `verdicts` needs.
 
     The weight on a school's own figure is the one its first baseline implies, (B - c) / (y - c), the phase's median where y is close to c; the
-    context moves with the region; the improvement asked of the baseline, B - T, is asked again. A release fits all this anew; this is for
-    following one set of targets through a second year before that. Schools without an outcome or a movement get no row.
+    context moves with the region; the improvement on the baseline (national and context part within floor and cap) is asked again, within the
+    smallest and largest ask. A release fits all this anew; this is for following one set of targets through a second year before that. Schools
+    without an outcome or a movement get no row.
     """
+    limits = limits or Limits()
     rows = baseline[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
-    rows = rows.merge(expectations[["urn", "target_absence_pct"]], on="urn", validate="1:1")
+    rows = rows.merge(
+        expectations[["urn", "target_absence_pct"]].assign(improvement_pp=_improvement(expectations)), on="urn", validate="1:1"
+    )
     rows = rows.merge(outcomes[["urn", "absence_pct"]].rename(columns={"absence_pct": "next_pct"}), on="urn", validate="1:1")
     rows = rows.merge(movement[["urn", "movement_pp"]], on="urn", validate="1:1").dropna(subset=["next_pct", "movement_pp"])
     gap = rows["absence_pct"] - rows["context_expected_pct"]
@@ -246,11 +267,11 @@ def rebase(baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.Data
     own = own.fillna(own.groupby(rows["phase"]).transform("median"))
     context = rows["context_expected_pct"] + rows["movement_pp"]
     again = context + own * (rows["next_pct"] - context)
-    asked = rows["baseline_pct"] - rows["target_absence_pct"]
-    target = np.minimum(again - asked, rows["next_pct"] - least_ask_pp).clip(lower=0.0)
+    asked = rows["improvement_pp"].fillna(rows["baseline_pct"] - rows["target_absence_pct"]).clip(limits.floor_pp, limits.cap_pp)
+    target = (again - asked).clip(rows["next_pct"] - limits.max_ask_pp, rows["next_pct"] - limits.min_ask_pp).clip(lower=0.0)
     new = rows[["urn", "phase"]].assign(absence_pct=rows["next_pct"], context_expected_pct=context, baseline_pct=again, sd_pp=rows["sd_pp"])
     shown = np.floor((100 - target) * 10 + TINY) / 10
-    asks = rows[["urn"]].assign(target_absence_pct=target, minimum_attendance_shown_pct=shown)
+    asks = rows[["urn"]].assign(target_absence_pct=target, minimum_attendance_shown_pct=shown, improvement_pp=asked)
     return new.reset_index(drop=True), asks.reset_index(drop=True)
 
 
@@ -269,6 +290,7 @@ def follow(
     shocks: dict[str, pd.DataFrame],
     reopened: dict[str, pd.DataFrame] | None = None,
     rules: Rules | None = None,
+    limits: Limits | None = None,
 ) -> pd.DataFrame:
     """Verdicts of one release's targets over the following `years`, below each other: `COLUMNS` and fixed_z.
 
@@ -289,5 +311,5 @@ def follow(
         sd, target = (told["urn"].map(s) for s in first)
         fixed = told["absence_pct"] - told["urn"].map(movement_since) - told["shock_effect_pp"] - target
         parts.append(told.assign(fixed_z=fixed / sd))
-        base, asks = rebase(base, asks, known, moved)
+        base, asks = rebase(base, asks, known, moved, limits)
     return pd.concat(parts, ignore_index=True)

@@ -29,8 +29,11 @@ def followed(release: str) -> list[str]:
     return [first, judgement.year_after(first)]
 
 
-def build(ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, records: dict, release: str, calendar: pd.DataFrame) -> dict:
-    """The files of the stage by name.
+def build(
+    ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, records: dict, release: str, calendar: pd.DataFrame,
+    limits: judgement.Limits | None = None,
+) -> dict:  # fmt: skip
+    """The files of the stage by name. `limits`: those of the formula, for the second year's target.
 
     `ingest` holds register, panel, area_rates, attendance and later_census (urn, year, roll, ehcp_pct, sen_support_pct of years after the release);
     `records` the frames of `records.read_all` without endings; `calendar` of `known_events.read_calendar`, empty where it does not apply.
@@ -40,7 +43,7 @@ def build(ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, reco
     found = shocks.find(cleaned.periods)
     own = own_shocks(records["own_weeks"], cleaned.periods, register, records["recorded_shocks"].columns)
     noted = pd.concat([f for f in (records["recorded_shocks"], own) if len(f)] or [records["recorded_shocks"]], ignore_index=True)
-    told, areas, reopened = _verdicts(ingest, baseline, expectations, found, cleaned, noted, release)
+    told, areas, reopened = _verdicts(ingest, baseline, expectations, found, cleaned, noted, release, limits)
     season, settling = _season(cleaned.snapshots, years[0])
     absence = found.scores["measure"].eq("absence") & found.scores["geography"].eq("la")
     frames = {
@@ -106,7 +109,9 @@ def _season(snapshots_: pd.DataFrame, year: str) -> tuple[pd.DataFrame, pd.DataF
     return out[0], out[1]
 
 
-def _verdicts(ingest: dict, baseline, expectations, found: shocks.Found, cleaned: snapshots.Cleaned, noted: pd.DataFrame, release: str):
+def _verdicts(
+    ingest: dict, baseline, expectations, found: shocks.Found, cleaned: snapshots.Cleaned, noted: pd.DataFrame, release: str, limits
+):
     """Verdicts of both years, the areas' shock effects, and the targets reopened (both with `year`)."""
     register, panel, years = ingest["register"], ingest["panel"], followed(release)
     bases = dict(zip(years, [release, *years], strict=False))
@@ -123,6 +128,6 @@ def _verdicts(ingest: dict, baseline, expectations, found: shocks.Found, cleaned
         changed[year] = judgement.changed_circumstances(before, after)
         known = after.set_index("urn")[MEASURES].astype("float64")
         before = known.combine_first(before.set_index("urn").astype("float64")).rename_axis("urn").reset_index()
-    told = judgement.follow(baseline, expectations, outcomes, years, moves, effects, changed)
+    told = judgement.follow(baseline, expectations, outcomes, years, moves, effects, changed, limits=limits)
     with_year = [pd.concat([frames[y].assign(year=y) for y in years], ignore_index=True) for frames in (areas, changed)]
     return told, *with_year

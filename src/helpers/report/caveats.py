@@ -124,8 +124,10 @@ def _how_far_it_moves(expectation: dict) -> list[str]:
     moved = f"at most {number(pupil, 2)} points" if pupil >= 0.005 else "less than 0.01 points"
     return [
         "One pupil more or less counted as eligible for free school meals, as having special educational needs or a plan for them, as speaking "
-        f"another first language, or as Gypsy, Roma or Traveller, would move this number by {moved}. Last year’s rate is published rounded: "
-        f"that may have moved it by at most {number(rounding, 2)} points."
+        f"another first language, or as Gypsy, Roma or Traveller, would move this number by {moved}, before rounding and with the same similar "
+        "schools. Last year’s rate is published rounded: "
+        f"that may have moved it by at most {number(rounding, 2)} points. A move that small can still change the last digit shown, or which "
+        "schools count as similar."
     ]
 
 

@@ -227,7 +227,8 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
         (
             "National part",
             e["national_part_pp"],
-            f"The same for every {school['phase']} school, set so that England as a whole improves as planned.",
+            f"The same for every {school['phase']} school, set so that all schools together, before rounding in their favour, improve as planned "
+            "for England.",
         ),
         ("Context part", e["context_part_pp"], context),
         ("Limits", e["limits_part_pp"], _limits(e, parameters)),
@@ -278,7 +279,7 @@ def _limits(e: dict, parameters: dict) -> str:
 
 
 def _chances(e: dict) -> dict:
-    rows = [("If nothing really changes at the school", e["chance_unaided"]), ("If the improvement is real", e["chance_if_real"])]
+    rows = [("If nothing really changes at the school", e["chance_unaided"]), ("If you gain the improvement asked", e["chance_if_real"])]
     told = "; ".join(f"{name}: {words.chance(value)}" for name, value in rows) + "."
     return {
         "unaided": words.chance(e["chance_unaided"]),

@@ -42,7 +42,8 @@ NOTES = [
     ),
     (
         "chance",
-        "Chances lie between 0 and 1. They say how often the minimum would be met with no real change, and if the improvement is real.",
+        "Chances lie between 0 and 1. They say how often the minimum would be met with no real change, and if absence "
+        "ends lower than forecast by the whole improvement asked.",
     ),
     (
         "primary",

@@ -20,6 +20,7 @@ from helpers.support.agreed import newest_ambitions
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
 TIERS = ("intensive", "light_touch", "talk_to_us")
 ABOUT = ["urn", "school_name", "la_name", "region_name", "phase", "status", "roll", "trust_name", "easting", "northing"]
+RAREST = 500  # no chance smaller than one in this many is told
 FLAGS = ("reopened", "met_as_published")
 DECISION_COLUMNS = ("decision", "decided_by", "date", "reason")
 LEFT_OUT = {
@@ -170,9 +171,13 @@ def _answers(each: pd.DataFrame, rules: Rules) -> np.ndarray:
 
 
 def odds(chance: float) -> str:
-    """A small chance in words, no more exact than it is known: `about once in 150`, `less than once in 10,000`."""
-    if chance < 1e-4:
-        return "less than once in 10,000"
+    """A small chance in words, no more exact than it is known: `about once in 150`, `less than once in 500`.
+
+    Real tails are heavier than normal ones (2 % of errors lie beyond 2.5 spreads, where a normal
+    distribution has 0.6 %), so nothing rarer is claimed.
+    """
+    if chance < 1 / RAREST:
+        return f"less than once in {RAREST}"
     n = 1 / chance
     step = 10 ** max(int(np.floor(np.log10(n))) - 1, 0)
     return f"about once in {step * round(n / step):,.0f}"
