@@ -23,7 +23,7 @@ run: $(READY)  ## the main job on the embedded sample: England and nine regions,
 
 test: $(READY)  ## all tests; those on real data run when ../shared/open-data (or ABIE_OPEN_DATA) is there
 	$(BIN)/ruff check src tests data benchmarks
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 	$(BIN)/python -m pytest --nbval-lax --nbval-kernel-name python3 notebooks
 
 real: $(READY)  ## the real thing: make real DATA=../shared/open-data
