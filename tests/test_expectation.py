@@ -57,8 +57,11 @@ def test_identities_of_every_target(world):
     np.testing.assert_allclose(parts, e["ask_pp"], atol=1e-9)
     np.testing.assert_allclose(e["absence_pct"] - e["target_absence_pct"], e["ask_pp"], atol=1e-9)
     np.testing.assert_allclose(e["minimum_attendance_pct"], 100 - e["target_absence_pct"], atol=1e-9)
-    for _, rows in e.groupby("phase"):
+    told = fit.calibration.set_index("phase")["weighted_mean_shown_ask_pp"]
+    for phase, rows in e.groupby("phase"):
         assert np.average(rows["ask_pp"], weights=rows["roll"]) == pytest.approx(p.national_path_pp, abs=0.001)
+        shown = rows["minimum_attendance_shown_pct"] - (100 - rows["absence_pct"])
+        assert np.average(shown, weights=rows["roll"]) == pytest.approx(told[phase])
     assert e[["chance_unaided", "chance_if_real"]].stack().between(0, 1).all()
     assert (e["chance_if_real"] >= e["chance_unaided"]).all()
     assert (e["gap_pp"] >= 0).all()

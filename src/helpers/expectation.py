@@ -26,7 +26,9 @@ TINY = 1e-9  # decimals as published are not exact in binary
 
 @dataclass(frozen=True)
 class ExpectationFit:
-    """`expectations` (columns of the contract) and `calibration` (phase, a_pp, weighted_mean_ask_pp, n, share_at_floor, share_at_cap, ...)."""
+    """`expectations` (columns of the contract) and `calibration` (phase, a_pp, weighted_mean_ask_pp, weighted_mean_shown_ask_pp (the same after
+    rounding in schools' favour), n, share_at_floor, share_at_cap, ...).
+    """
 
     expectations: pd.DataFrame
     calibration: pd.DataFrame
@@ -119,9 +121,11 @@ def set_expectations(
         frame.loc[rows.index, "national_part_pp"] = a
         frame.loc[rows.index, "target_absence_pct"] = t
         ask = y - t
+        shown_ask = y - 100.0 + shown_minimum(y, t, p)
         calibration.append(
             {
-                "phase": phase, "a_pp": a, "weighted_mean_ask_pp": float(np.average(ask, weights=w)), "n": len(rows),
+                "phase": phase, "a_pp": a, "weighted_mean_ask_pp": float(np.average(ask, weights=w)),
+                "weighted_mean_shown_ask_pp": float(np.average(shown_ask, weights=w)), "n": len(rows),
                 "share_at_floor": float(np.mean(wanted <= p.floor_pp)), "share_at_cap": float(np.mean(wanted >= p.cap_pp)),
                 "share_at_min_ask": float(np.mean(ask <= p.min_ask_pp + TINY)),
                 "share_at_max_ask": float(np.mean(ask >= p.max_ask_pp - TINY)),
