@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
+from chromium import launch
 
 from helpers.lab import prepare
 
@@ -49,11 +47,7 @@ def lab(fitted):
 def panel(lab):
     """The opened notebook, all cells run, its panel drawn."""
     with playwright.sync_playwright() as driver:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        program = os.environ.get("ABIE_CHROMIUM") or next((found for name in names if (found := shutil.which(name))), None)
-        if not program and not Path(driver.chromium.executable_path).exists():
-            pytest.skip("no Chromium is here: install it (Debian: apt-get install chromium) or name one in ABIE_CHROMIUM")
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = launch(driver)
         page = browser.new_page(viewport={"width": 1400, "height": 1400})
         page.set_default_timeout(PATIENCE_MS)
         page.goto(lab)

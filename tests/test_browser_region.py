@@ -13,6 +13,7 @@ from pathlib import Path
 import extreme_schools
 import pikepdf
 import pytest
+from chromium import launch
 from firefox_bidi import Firefox
 from hypothesis import example, given, settings
 from report_region import STATUSES, write_region
@@ -30,13 +31,8 @@ KINDS = ["assessed", *(status for status, _ in STATUSES)]
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium of the system, or of $ABIE_CHROMIUM, or Playwright's own."""
     with playwright.sync_playwright() as driver:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        program = os.environ.get("ABIE_CHROMIUM") or next((found for name in names if (found := shutil.which(name))), None)
-        if not program and not Path(driver.chromium.executable_path).exists():
-            pytest.skip("no Chromium is here: install it (Debian: apt-get install chromium) or name one in ABIE_CHROMIUM")
-        running = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        running = launch(driver)
         yield running
         running.close()
 

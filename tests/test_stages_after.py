@@ -169,3 +169,10 @@ def test_the_page_tells_minimum_and_ambition_apart(pages):
 def test_artefacts_of_support_and_monitor_are_in_the_dictionary():
     for name in ("referrals", "offers", "draws", "left_out", "hub_sites", "verdicts", "shocks"):
         assert name in artefacts.CONTRACT and name in artefacts.MADE_BY and len(columns(name)) >= 3
+
+
+def test_a_new_record_makes_stale_what_reads_records_and_nothing_else(fitted, tmp_path):
+    (tmp_path / "agreed.csv").write_text("urn,kind,value,date,reason,by\n", encoding="utf-8")
+    noted = fitted.model_copy(update={"records": str(tmp_path)})
+    stale = [name for name in national.STAGES if national.key(fitted, name) != national.key(noted, name)]
+    assert stale == ["records", "monitor", "siting"]

@@ -104,6 +104,15 @@ def r_squared(y: np.ndarray, predicted: np.ndarray, weight: np.ndarray | None = 
     return float(1 - np.average((y - predicted) ** 2, weights=weight) / np.average((y - mean) ** 2, weights=weight))
 
 
+def scores_of(fit: CrossFit, phase: str, y: np.ndarray, roll: np.ndarray) -> list[dict]:
+    """How much each model explains: phase, model, r2, r2_roll_weighted, n."""
+    models = {"simple linear": fit.simple, "additive ridge": fit.additive, "boosting": fit.boosting, "mean": fit.mean}
+    return [
+        {"phase": phase, "model": label, "r2": r_squared(y, p), "r2_roll_weighted": r_squared(y, p, roll), "n": len(y)}
+        for label, p in models.items()
+    ]
+
+
 def _drivers(fit: CrossFit, names: list[str], urn: pd.Series) -> tuple[pd.DataFrame, float]:
     """Parts by group of the averaged model, centred on the phase, with an explicit remainder; long frame and the phase mean."""
     group = np.array([GROUPS.index(group_of(c)) for c in names])
@@ -191,8 +200,7 @@ def fit_context(register: pd.DataFrame, seed: int = 2025, progress: Callable[[st
         expected.append(
             pd.DataFrame({"urn": schools["urn"], "phase": phase, "context_expected_pct": fit.mean, "context_simple_pct": fit.simple})
         )
-        for label, p in (("simple linear", fit.simple), ("additive ridge", fit.additive), ("boosting", fit.boosting), ("mean", fit.mean)):
-            scores.append({"phase": phase, "model": label, "r2": r_squared(y, p), "r2_roll_weighted": r_squared(y, p, roll), "n": len(y)})
+        scores += scores_of(fit, phase, y, roll)
         weights.append(peer_weights(fit, names, phase, seed))
         pupils.append(pd.DataFrame({"urn": schools["urn"], "context_change_pp": one_pupil(fit, names, roll)}))
         lists[phase] = reasons(names)

@@ -7,7 +7,7 @@ import pandas as pd
 NAMED_WITHIN_KM = 200.0  # nobody is sent further
 
 
-def name_schools(pairs: pd.DataFrame, k: int, named_max: int, named_cap: int) -> pd.Series:
+def name_schools(pairs: pd.DataFrame, named_max: int, named_cap: int) -> pd.Series:
     """True for the pairs to be named: better by more than noise, same region first (most similar first), then the nearest on
     the map, never beyond `NAMED_WITHIN_KM`; who was named in the run whose peers are kept comes first. No school is named more than `named_cap`
     times.
@@ -24,12 +24,11 @@ def name_schools(pairs: pd.DataFrame, k: int, named_max: int, named_cap: int) ->
     named: set[int] = set()
     fewest_first = sorted(choices, key=lambda u: (len(choices[u]), u))
     again = better.groupby("urn")["was_named"].sum().clip(upper=named_max).to_dict()
-    for rounds, who in ((max(again.values(), default=0), again), (named_max, None)):
-        for turn in range(rounds):
+    for turns in (again, {u: named_max - n for u, n in again.items()}):
+        for turn in range(named_max):
             for u in fewest_first:
-                if who is not None and turn >= who[u] or who is None and turn >= named_max - again[u]:
-                    continue
-                _first_free(choices[u], peer, times, named, named_cap)
+                if turn < turns[u]:
+                    _first_free(choices[u], peer, times, named, named_cap)
     return pd.Series(pairs.index.isin(named), index=pairs.index)
 
 

@@ -1,7 +1,7 @@
 """The national fit: built once per release for all of England and reused by every region.
 
 Stages, each in its own folder of `outputs/<release>/national/`, each keyed by the hash of what it depends on: files, parameters, code and
-the stages before (from `records` on also what people recorded). A stage that is already there under the same key is only read. Every
+the stages it stands on (from `records` on also what people recorded). A stage that is already there under the same key is only read. Every
 notebook asks for the stage it needs, so the notebooks run in the same way under `abie`, under plain papermill and by hand.
 """
 
@@ -16,7 +16,7 @@ import pandas as pd
 from helpers import context, expectation, forecast, links, panel, peers, records, register, sensitivity
 from helpers.evaluate import stage as evaluate
 from helpers.faults import DataRefused, Fault
-from helpers.monitor import judgement, known_events
+from helpers.monitor import known_events
 from helpers.monitor import stage as monitor
 from helpers.params import PRE_PANDEMIC, Parameters
 from helpers.quality.gate import run_gate
@@ -30,12 +30,13 @@ REFUSED = "quality.json"  # beside the release, only while the data is refused: 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: the parameters that it depends on, the files that it makes, and how."""
+    """One stage: the parameters that it depends on, the files that it makes, how, and the stage that it stands on."""
 
     name: str
     parameters: tuple[str, ...]
     files: tuple[str, ...]
     build: Callable[[Parameters], dict]
+    after: str = ""
 
 
 def _ingest(run: Parameters) -> dict:
@@ -128,8 +129,7 @@ def _monitor(run: Parameters) -> dict:
     calendar = known_events.read_calendar()
     ingest, asks = load(run, "ingest"), load(run, "expectations")["expectations"]
     told = calendar.head(0) if run.is_sample else calendar
-    limits = judgement.Limits(run.floor_pp, run.cap_pp, run.min_ask_pp, run.max_ask_pp)
-    return monitor.build(ingest, load(run, "model")["baseline"], asks, load(run, "records"), run.release, told, limits)
+    return monitor.build(ingest, load(run, "model")["baseline"], asks, load(run, "records"), run.release, told, run)
 
 
 def _siting(run: Parameters) -> dict:
@@ -167,31 +167,41 @@ STAGES: dict[str, Stage] = {
             ("seed", "primary_lambda"),
             (*(f"{n}.parquet" for n in ("context", "drivers", "scores", "weights", "features", "baseline", "evidence", "one_pupil")), "model.json"),
             _model,
+            after="ingest",
         ),
         Stage(
             "peers",
             ("seed", "peers_k", "region_penalty", "named_max", "named_cap", "peers_from"),
             ("peers.parquet", "alternatives.parquet", "summary.parquet"),
             _peers,
+            after="model",
         ),
         Stage(
             "expectations",
             ("national_path_pp", "slope", "floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp", "rounding_pp"),
             ("expectations.parquet", "calibration.parquet", "special_ranges.parquet"),
             _expectations,
+            after="peers",
         ),
-        Stage("records", (), records.STAGE_FILES, _records),
-        Stage("monitor", (), monitor.STAGE_FILES, _monitor),
-        Stage("siting", ("seed",), support.STAGE_FILES, _siting),
-        Stage("evaluation", (), evaluate.FILES, _evaluation),
-        Stage("learning", (), learning.FILES, _learning),
+        Stage("records", (), records.STAGE_FILES, _records, after="expectations"),
+        Stage("monitor", (), monitor.STAGE_FILES, _monitor, after="records"),
+        Stage("siting", ("seed",), support.STAGE_FILES, _siting, after="monitor"),
+        Stage("evaluation", (), evaluate.FILES, _evaluation, after="expectations"),
+        Stage("learning", (), learning.FILES, _learning, after="evaluation"),
     )
 }
 
 
+def chain(name: str) -> list[str]:
+    """A stage and all that it stands on, the first one first."""
+    before = STAGES[name].after
+    return [*(chain(before) if before else []), name]
+
+
 def key(run: Parameters, name: str) -> str:
-    """What a stage depends on, as one hash: code, input files, records where it reads them, its parameters and those of the stages before."""
-    names = list(STAGES)[: list(STAGES).index(name) + 1]
+    """What a stage depends on, as one hash: code, input files, records where it reads them, its parameters and those of the stages it
+    stands on. A new record makes nothing stale but what reads records."""
+    names = chain(name)
     parameters = {p: getattr(run, p) for n in names for p in STAGES[n].parameters}
     recorded = inputs_of(run.records_folder) if "records" in names else {}
     return text_hash(name, code_hash(), inputs_of(run.data_folder), parameters, recorded, frozen_hash(run))
@@ -208,17 +218,15 @@ def folder(run: Parameters, name: str) -> Path:
 
 
 def build(run: Parameters, name: str) -> bool:
-    """Build a stage, and those before it, where they are not there already. Returns True when something was built.
+    """Build a stage, and those that it stands on, where they are not there already. Returns True when something was built.
 
     Raises `DataRefused` when the input files must not be used.
     """
     wanted = STAGES[name]
     if key_is_current(run, name):
         return False
-    names = list(STAGES)
-    before = names.index(name) - 1
-    if before >= 0:
-        build(run, names[before])
+    if wanted.after:
+        build(run, wanted.after)
     return stage(folder(run, name), key(run, name), lambda: wanted.build(run), wanted.files)
 
 

@@ -226,7 +226,7 @@ def find_peers(
     pairs["closeness"] = "not close"
     for word in reversed(CLOSENESS[:-1]):
         pairs.loc[pairs["distance"] <= pairs["phase"].map(edges[word]), "closeness"] = word
-    pairs["named"] = name_schools(pairs, p.peers_k, p.named_max, p.named_cap)
+    pairs["named"] = name_schools(pairs, p.named_max, p.named_cap)
     summary = _summary(pairs, is_peer, codes, edges)
     listed = ~is_peer & (pairs["named"] | (pairs["rank"] <= p.peers_k + LISTED))
     return PeerFit(

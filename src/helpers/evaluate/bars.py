@@ -74,21 +74,22 @@ BACKTEST_COLUMNS = [
 ]
 
 
-def _back_test(ingest: dict, run, tell) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Transitions by name: with the baseline, and with targets."""
+def _back_test(ingest: dict, run, tell) -> tuple[dict[str, pd.DataFrame], ...]:
+    """Transitions by name: with the baseline, with targets, and the peer weights learnt from the year before."""
     register, panel, rates = ingest["register"], ingest["panel"], ingest["area_rates"]
     seen = ahead.usable_transitions(register, panel, rates, run.release, run.seed)
     own = register[register["status"] == "assessed"]
     rolls = {p: float(g["roll"].median()) for p, g in own[own["phase"].isin(PHASES)].groupby("phase")}
-    based, done = {}, {}
+    based, done, weights = {}, {}, {}
     for name, t in seen.items():
         tell(f"back-test {name}")
         on = [seen[k] for k in FITTED_ON[name] if k in seen]
         if not on:
             continue
         based[name], _ = ahead.with_baseline(t, on, rolls, run.primary_lambda)
-        done[name] = asks.with_targets(based[name], ingest["linked"], rates, run)
-    return based, done
+        weights[name] = ahead.weights_then(based[name], run.seed)
+        done[name] = asks.with_targets(based[name], ingest["linked"], rates, run, weights[name])
+    return based, done, weights
 
 
 def measure(ingest: dict, model: dict, found: dict, asked: dict, run, progress: Callable[[str], None] | None = None) -> Evaluation:
@@ -104,7 +105,7 @@ def measure(ingest: dict, model: dict, found: dict, asked: dict, run, progress: 
     tell("persistent absence of two years, and the public random forest")
     pooled, more = circumstances.pooled_bar(register, ingest["earlier"], ingest["panel"], run.release, run.seed)
     rows, variants = rows + pooled, variants + more
-    based, done = _back_test(ingest, run, tell)
+    based, done, weights = _back_test(ingest, run, tell)
     for name, bar, wanted in (("T1", 4, (0.95, 0.98)), ("T2S", 5, (0.96, 1.0))):
         if name in based:
             rows += ahead.accuracy(name, bar, based[name], wanted)
@@ -124,7 +125,7 @@ def measure(ingest: dict, model: dict, found: dict, asked: dict, run, progress: 
     rows += similar.naming_bars(register, model["baseline"], pairs, found["summary"])
     rows += similar.stability_bars(register, found["peers"], model["weights"], linked, run)
     tell("what each parameter trades")
-    traded = trades(based["T1"], linked, ingest["area_rates"], run) if "T1" in based else pd.DataFrame()
+    traded = trades(based["T1"], linked, ingest["area_rates"], run, weights=weights["T1"]) if "T1" in based else pd.DataFrame()
     out = {k: v for k, v in done.items() if k != "T0"}
     return Evaluation(
         bars=pd.DataFrame(rows).dropna(subset=["ours"]).sort_values("bar", kind="stable", ignore_index=True),

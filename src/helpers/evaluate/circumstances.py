@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.model_selection import GroupShuffleSplit
 
 from helpers.additive import AdditiveRidge
-from helpers.context import PHASES, cross_fit, filled, r_squared, usable
+from helpers.context import PHASES, cross_fit, filled, r_squared, scores_of, usable
 from helpers.evaluate.rows import rmse, row
 from helpers.features import design
 from helpers.params import PRE_PANDEMIC
@@ -48,8 +48,7 @@ def _persistent_scores(register: pd.DataFrame, seed: int) -> pd.DataFrame:
             continue
         y, roll = s["persistent_pct"].to_numpy("float64"), s["roll"].to_numpy("float64")
         fit = cross_fit(design(s), y, s["la_code"].to_numpy(), np.sqrt(roll), seed)
-        for label, p in (("simple linear", fit.simple), ("additive ridge", fit.additive), ("boosting", fit.boosting), ("mean", fit.mean)):
-            out.append({"phase": phase, "model": label, "r2": r_squared(y, p), "r2_roll_weighted": r_squared(y, p, roll), "n": len(y)})
+        out += scores_of(fit, phase, y, roll)
     return pd.DataFrame(out)
 
 

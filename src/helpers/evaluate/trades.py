@@ -22,14 +22,21 @@ GRID = {
 CHANGES_PEERS = ("peers_k", "region_penalty")
 
 
-def trades(t: pd.DataFrame, linked: pd.DataFrame, area_rates: pd.DataFrame, run, grid: dict[str, tuple] | None = None) -> pd.DataFrame:
+def trades(
+    t: pd.DataFrame,
+    linked: pd.DataFrame,
+    area_rates: pd.DataFrame,
+    run,
+    grid: dict[str, tuple] | None = None,
+    weights: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """One parameter changed at a time on a back-tested transition (frame of `ahead.with_baseline`): parameter, value, ours (is it the one in use),
     ask of the best and the worst starting fifth (pp), share at the floor, share asked 0.5 pp or more, spread of the chance over starting, FSM
     and EHCP fifths and regions, and the correlation of the ask with the gap to similar schools. A value that the limits make impossible is left
     out.
     """
     base = t[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
-    weights, linked = weights_then(t, run.seed), NO_LINKS if linked is None else linked
+    weights, linked = weights_then(t, run.seed) if weights is None else weights, NO_LINKS if linked is None else linked
     usual = find_peers(t, base, weights, linked, run).peers
     schools, rows = t.assign(pre_pandemic_absence_pct=np.nan), []
     start, fsm, ehcp = fifths(t["y"]), fifths(t["fsm_pct"]), fifths(t["ehcp_pct"])

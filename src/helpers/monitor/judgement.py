@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers import expectation
 from helpers.monitor.snapshots import LAST_WEEK_FROM
+from helpers.params import Parameters
 
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
 TINY = 1e-9
@@ -226,16 +228,6 @@ def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
     return out
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The formula's limits (pp), as in `params.Parameters`."""
-
-    floor_pp: float = 0.1
-    cap_pp: float = 0.8
-    min_ask_pp: float = 0.1
-    max_ask_pp: float = 1.2
-
-
 def _improvement(expectations: pd.DataFrame) -> pd.Series:
     """National and context part of each ask (pp) before any limit; missing where the frame tells a target alone."""
     if "improvement_pp" in expectations:
@@ -246,7 +238,7 @@ def _improvement(expectations: pd.DataFrame) -> pd.Series:
 
 
 def rebase(
-    baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, limits: Limits | None = None
+    baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, parameters: Parameters | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Baseline and expectations for a second year, from the first year's outcome: (baseline, expectations) with the columns `verdicts` needs.
 
@@ -255,7 +247,7 @@ def rebase(
     smallest and largest ask. A release fits all this anew; this is for following one set of targets through a second year before that. Schools
     without an outcome or a movement get no row.
     """
-    limits = limits or Limits()
+    parameters = parameters or Parameters()
     rows = baseline[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
     rows = rows.merge(
         expectations[["urn", "target_absence_pct"]].assign(improvement_pp=_improvement(expectations)), on="urn", validate="1:1"
@@ -267,8 +259,8 @@ def rebase(
     own = own.fillna(own.groupby(rows["phase"]).transform("median"))
     context = rows["context_expected_pct"] + rows["movement_pp"]
     again = context + own * (rows["next_pct"] - context)
-    asked = rows["improvement_pp"].fillna(rows["baseline_pct"] - rows["target_absence_pct"]).clip(limits.floor_pp, limits.cap_pp)
-    target = (again - asked).clip(rows["next_pct"] - limits.max_ask_pp, rows["next_pct"] - limits.min_ask_pp).clip(lower=0.0)
+    asked = rows["improvement_pp"].fillna(rows["baseline_pct"] - rows["target_absence_pct"])
+    target = expectation.target(rows["next_pct"], again, 0.0, asked, parameters)
     new = rows[["urn", "phase"]].assign(absence_pct=rows["next_pct"], context_expected_pct=context, baseline_pct=again, sd_pp=rows["sd_pp"])
     shown = np.floor((100 - target) * 10 + TINY) / 10
     asks = rows[["urn"]].assign(target_absence_pct=target, minimum_attendance_shown_pct=shown, improvement_pp=asked)
@@ -290,7 +282,7 @@ def follow(
     shocks: dict[str, pd.DataFrame],
     reopened: dict[str, pd.DataFrame] | None = None,
     rules: Rules | None = None,
-    limits: Limits | None = None,
+    parameters: Parameters | None = None,
 ) -> pd.DataFrame:
     """Verdicts of one release's targets over the following `years`, below each other: `COLUMNS` and fixed_z.
 
@@ -311,5 +303,5 @@ def follow(
         sd, target = (told["urn"].map(s) for s in first)
         fixed = told["absence_pct"] - told["urn"].map(movement_since) - told["shock_effect_pp"] - target
         parts.append(told.assign(fixed_z=fixed / sd))
-        base, asks = rebase(base, asks, known, moved, limits)
+        base, asks = rebase(base, asks, known, moved, parameters)
     return pd.concat(parts, ignore_index=True)

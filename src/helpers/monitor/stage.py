@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers.monitor import judgement, known_events, own_weeks, progress, shocks, snapshots
+from helpers.params import Parameters
 from helpers.support import agreed
 
 STAGE_FILES = tuple(
@@ -31,9 +32,9 @@ def followed(release: str) -> list[str]:
 
 def build(
     ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, records: dict, release: str, calendar: pd.DataFrame,
-    limits: judgement.Limits | None = None,
+    parameters: Parameters | None = None,
 ) -> dict:  # fmt: skip
-    """The files of the stage by name. `limits`: those of the formula, for the second year's target.
+    """The files of the stage by name. `parameters`: the run's, whose limits hold for the second year's target.
 
     `ingest` holds register, panel, area_rates, attendance and later_census (urn, year, roll, ehcp_pct, sen_support_pct of years after the release);
     `records` the frames of `records.read_all` without endings; `calendar` of `known_events.read_calendar`, empty where it does not apply.
@@ -43,7 +44,7 @@ def build(
     found = shocks.find(cleaned.periods)
     own = own_shocks(records["own_weeks"], cleaned.periods, register, records["recorded_shocks"].columns)
     noted = pd.concat([f for f in (records["recorded_shocks"], own) if len(f)] or [records["recorded_shocks"]], ignore_index=True)
-    told, areas, reopened = _verdicts(ingest, baseline, expectations, found, cleaned, noted, release, limits)
+    told, areas, reopened = _verdicts(ingest, baseline, expectations, found, cleaned, noted, release, parameters)
     season, settling = _season(cleaned.snapshots, years[0])
     absence = found.scores["measure"].eq("absence") & found.scores["geography"].eq("la")
     frames = {
@@ -110,7 +111,7 @@ def _season(snapshots_: pd.DataFrame, year: str) -> tuple[pd.DataFrame, pd.DataF
 
 
 def _verdicts(
-    ingest: dict, baseline, expectations, found: shocks.Found, cleaned: snapshots.Cleaned, noted: pd.DataFrame, release: str, limits
+    ingest: dict, baseline, expectations, found: shocks.Found, cleaned: snapshots.Cleaned, noted: pd.DataFrame, release: str, parameters
 ):
     """Verdicts of both years, the areas' shock effects, and the targets reopened (both with `year`)."""
     register, panel, years = ingest["register"], ingest["panel"], followed(release)
@@ -128,6 +129,6 @@ def _verdicts(
         changed[year] = judgement.changed_circumstances(before, after)
         known = after.set_index("urn")[MEASURES].astype("float64")
         before = known.combine_first(before.set_index("urn").astype("float64")).rename_axis("urn").reset_index()
-    told = judgement.follow(baseline, expectations, outcomes, years, moves, effects, changed, limits=limits)
+    told = judgement.follow(baseline, expectations, outcomes, years, moves, effects, changed, parameters=parameters)
     with_year = [pd.concat([frames[y].assign(year=y) for y in years], ignore_index=True) for frames in (areas, changed)]
     return told, *with_year
