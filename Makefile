@@ -54,7 +54,7 @@ notebooks: $(READY)  ## run the notebooks on the sample and store the headline o
 	$(BIN)/python notebooks/refresh.py
 
 params: $(READY)  ## rewrite params/ from the typed model
-	$(BIN)/python -m helpers.params
+	$(BIN)/python -m helpers.base.params
 
 lock:  ## remake requirements.lock from requirements.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock

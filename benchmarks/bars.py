@@ -1,9 +1,10 @@
 """The table of bars from one command: every bar of the method with our value, as JSON and as a page.
 
-    python benchmarks/bars.py --data ../shared/open-data --out outputs/bench
-    python benchmarks/bars.py --data data/sample --out outputs/bench-sample      (shape only: an invented country)
+    python benchmarks/bars.py --data ../shared/open-data --out outputs/bench python benchmarks/bars.py --data
+    data/sample --out outputs/bench-sample      (shape only: an invented country)
 
-`--perturb` also removes one local authority at a time and changes the seed, refits everything, and says how far targets move (slow).
+`--perturb` also removes one local authority at a time and changes the seed, refits everything, and says how
+far targets move (slow).
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import national, params
-from helpers.context import fit_context
-from helpers.evaluate import bars
-from helpers.evaluate.rows import row
-from helpers.expectation import set_expectations
-from helpers.forecast import fit_forecast
-from helpers.peers import find_peers
-from helpers.report.bars_page import render
+from helpers import national
+from helpers.base import params
+from helpers.evaluate.backtests import criteria
+from helpers.evaluate.backtests.rows import row
+from helpers.expectations.formula import set_expectations
+from helpers.model.context import fit_context
+from helpers.model.forecast import fit_forecast
+from helpers.peers.search import find_peers
+from helpers.report.criteria_page import render
 
 BUDGET_S = 60
 
@@ -44,14 +46,18 @@ def statistics(ingest: dict, run) -> tuple[pd.DataFrame, dict[str, float]]:
     lap("baseline")
     similar = find_peers(register, ahead.baseline, context.weights, ingest["linked"], run)
     lap("peers")
-    asked = set_expectations(ahead.baseline, similar.peers, register, ingest["area_rates"], run, year=run.release)
+    asked = set_expectations(
+        ahead.baseline, similar.peers, register, ingest["area_rates"], run, year=run.release
+    )
     lap("expectations")
     return asked.expectations, seconds
 
 
 def moved(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float]:
     """How far targets moved between two runs, over the schools of both (pp)."""
-    both = before[["urn", "target_absence_pct"]].merge(after[["urn", "target_absence_pct"]], on="urn", validate="1:1")
+    both = before[["urn", "target_absence_pct"]].merge(
+        after[["urn", "target_absence_pct"]], on="urn", validate="1:1"
+    )
     away = (both["target_absence_pct_x"] - both["target_absence_pct_y"]).abs()
     return {
         "median_pp": float(away.median()),
@@ -70,26 +76,44 @@ def perturbations(ingest: dict, asks: pd.DataFrame, run, n_las: int = 3) -> list
         fewer = {**ingest, "register": register[register["la_code"] != code].reset_index(drop=True)}
         out.append({"what": f"local authority {code} removed", **moved(asks, statistics(fewer, run)[0])})
     print("another seed", flush=True)
-    out.append({"what": "another seed", **moved(asks, statistics(ingest, run.model_copy(update={"seed": run.seed + 1}))[0])})
+    out.append(
+        {
+            "what": "another seed",
+            **moved(asks, statistics(ingest, run.model_copy(update={"seed": run.seed + 1}))[0]),
+        }
+    )
     return out
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True, help="folder of official files, or data/sample")
-    p.add_argument("--out", default="outputs/bench", help="folder for bars.json and bars.html, and for the fitted stages")
-    p.add_argument("--perturb", action="store_true", help="also remove LAs and change the seed (each refits everything)")
+    p.add_argument(
+        "--out", default="outputs/bench", help="folder for bars.json and bars.html, and for the fitted stages"
+    )
+    p.add_argument(
+        "--perturb", action="store_true", help="also remove LAs and change the seed (each refits everything)"
+    )
     a = p.parse_args()
     run = params.make(region="England", data=a.data, out=a.out)
     began = time.perf_counter()
     stages = [national.load(run, name) for name in ("ingest", "model", "peers", "expectations")]
-    told = bars.measure(*stages, run, progress=lambda s: print(f"{time.perf_counter() - began:6.0f} s  {s}", flush=True))
+    told = criteria.measure(
+        *stages, run, progress=lambda s: print(f"{time.perf_counter() - began:6.0f} s  {s}", flush=True)
+    )
     print("the whole method once more, timed", flush=True)
     asks, seconds = statistics(stages[0], run)
     total = sum(seconds.values())
     parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items())
     speed = row(
-        14, "processor seconds of one thread for everything statistical", total, f"< {BUDGET_S}", total < BUDGET_S, len(asks), "", parts
+        14,
+        "processor seconds of one thread for everything statistical",
+        total,
+        f"< {BUDGET_S}",
+        total < BUDGET_S,
+        len(asks),
+        "",
+        parts,
     )
     table = pd.concat([told.bars, pd.DataFrame([speed])], ignore_index=True)
     moves = perturbations(stages[0], asks, run) if a.perturb else []
@@ -98,24 +122,38 @@ def main() -> None:
         ("rounding_moves_pp", "rounding of last year's rate"),
     ):
         q = stages[3]["expectations"][name]
-        moves.append({"what": what, "median_pp": q.median(), "p95_pp": q.quantile(0.95), "p99_pp": q.quantile(0.99), "largest_pp": q.max()})
+        moves.append(
+            {
+                "what": what,
+                "median_pp": q.median(),
+                "p95_pp": q.quantile(0.95),
+                "p99_pp": q.quantile(0.99),
+                "largest_pp": q.max(),
+            }
+        )
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
     answer = {
-        "data": "sample" if run.is_sample else "real", "release": run.release, "looked_at": bars.LOOKED_AT,
+        "data": "sample" if run.is_sample else "real", "release": run.release, "looked_at": criteria.LOOKED_AT,
         "bars": table.to_dict("records"), "variants": told.variants.to_dict("records"), "fairness": told.fairness.to_dict("records"),
         "coverage": told.coverage.to_dict("records"), "trades": told.trades.to_dict("records"), "improved": told.improved.to_dict("records"),
         "moves": moves,
     }  # fmt: skip
     (out / "bars.json").write_text(
-        json.dumps(answer, indent=1, default=lambda v: v.item() if hasattr(v, "item") else str(v)), encoding="utf-8"
+        json.dumps(answer, indent=1, default=lambda v: v.item() if hasattr(v, "item") else str(v)),
+        encoding="utf-8",
     )
     (out / "bars.html").write_text(
-        render(table, told.variants, told.fairness, told.trades, pd.DataFrame(moves), run.is_sample), encoding="utf-8"
+        render(table, told.variants, told.fairness, told.trades, pd.DataFrame(moves), run.is_sample),
+        encoding="utf-8",
     )
     for b in table.itertuples():
-        print(f"{b.bar:>3}  {'reached' if b.reached else 'NOT    '}  {b.ours:9.3f}  {b.wanted:<38} n {b.n:>6}  {b.what}")
-    print(f"{int(table['reached'].sum())} of {len(table)} reached. Table: {out / 'bars.html'}, {out / 'bars.json'}")
+        print(
+            f"{b.bar:>3}  {'reached' if b.reached else 'NOT    '}  {b.ours:9.3f}  {b.wanted:<38} n {b.n:>6}  {b.what}"
+        )
+    print(
+        f"{int(table['reached'].sum())} of {len(table)} reached. Table: {out / 'bars.html'}, {out / 'bars.json'}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""Do the methods of test-and-learn find what was planted, as often as they say, and nothing where nothing was? Aggregates only, no school is named.
+"""Do the methods of test-and-learn find what was planted, as often as they say, and nothing where nothing
+was? Aggregates only, no school is named.
 
-    python benchmarks/planted_effects.py --data ../shared/open-data --worlds 500 [--effect 0.3] [--out outputs/bench]
+    python benchmarks/planted_effects.py --data ../shared/open-data --worlds 500 [--effect 0.3] [--out
+    outputs/bench]
 
-Worlds are made of real surprises of secondaries of 2017/18 to 2018/19, dealt anew among schools that are alike (helpers.trial.worlds).
+Worlds are made of real surprises of secondaries of 2017/18 to 2018/19, dealt anew among schools that are
+alike (helpers.evaluate.trial.simulate).
 """
 
 from __future__ import annotations
@@ -12,17 +15,20 @@ import time
 
 import pandas as pd
 
-from helpers import national, params
-from helpers.paths import resolve
+from helpers import national
+from helpers.base import params
+from helpers.base.paths import resolve
+from helpers.evaluate.trial import assignment, interval_coverage, power, year_pairs
 from helpers.support.routing import Rules
-from helpers.trial import assign, coverage, power, years
 
 BEFORE, NOW = ("2016-17", "2017-18"), ("2017-18", "2018-19")
 SIZES_PP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", default="data/sample", help="folder of official files")
     parser.add_argument("--out", default="outputs/bench", help="where the national fit is kept")
     parser.add_argument("--worlds", type=int, default=500)
@@ -30,32 +36,47 @@ def main() -> None:
     given = parser.parse_args()
     run = params.make(region="England", data=str(resolve(given.data)), out=given.out)
     ingest = national.load(run, "ingest")
-    known = years.pairs(ingest["register"], ingest["panel"], [BEFORE, NOW], "secondary", run.seed)
-    report(run, ingest["register"], ingest["area_rates"], national.load(run, "peers")["peers"], known, given.worlds, -given.effect)
+    known = year_pairs.pairs(ingest["register"], ingest["panel"], [BEFORE, NOW], "secondary", run.seed)
+    report(
+        run,
+        ingest["register"],
+        ingest["area_rates"],
+        national.load(run, "peers")["peers"],
+        known,
+        given.worlds,
+        -given.effect,
+    )
 
 
 def report(run, register, area_rates, peers, known, worlds: int, effect: float) -> None:
     """Print coverage, false positives and the power curve."""
-    learnt = years.learnt_before(known, NOW[0])
-    before, now = years.with_forecast(known[BEFORE], learnt), years.with_forecast(known[NOW], learnt)
-    z = years.verdict_z(known[BEFORE], learnt, peers, register, area_rates, run, BEFORE)
+    learnt = year_pairs.learnt_before(known, NOW[0])
+    before, now = (
+        year_pairs.with_forecast(known[BEFORE], learnt),
+        year_pairs.with_forecast(known[NOW], learnt),
+    )
+    z = year_pairs.verdict_z(known[BEFORE], learnt, peers, register, area_rates, run, BEFORE)
     routed = now.merge(z, on="urn", validate="1:1")
-    trial = coverage.trial_schools(now, seed=run.seed)
+    trial = interval_coverage.trial_schools(now, seed=run.seed)
     threshold = Rules().light_z
 
     def trials(size: float, as_it_was: bool = False) -> pd.DataFrame:
-        return coverage.lottery(trial, size, worlds, run.seed, as_it_was=as_it_was)
+        return interval_coverage.lottery(trial, size, worlds, run.seed, as_it_was=as_it_was)
 
     def at_cutoff(size: float) -> pd.DataFrame:
-        return coverage.cutoff(routed, "z", threshold, size, worlds, run.seed)
+        return interval_coverage.cutoff(routed, "z", threshold, size, worlds, run.seed)
 
     def net(size: float) -> pd.DataFrame:
-        return coverage.difference(now, now["worst"].to_numpy(), before, before["worst"].to_numpy(), size, worlds, run.seed)
+        return interval_coverage.difference(
+            now, now["worst"].to_numpy(), before, before["worst"].to_numpy(), size, worlds, run.seed
+        )
 
     start = time.perf_counter()
     with pd.option_context("display.width", 250, "display.max_columns", 40, "display.precision", 3):
-        together = power.icc(now["residual_pp"].to_numpy(), now["la_code"].to_numpy())  # of all schools: half of them say little about authorities
-        parts = {**power.variance_parts(trial, assign.strata(trial)), "icc": together}
+        together = power.icc(
+            now["residual_pp"].to_numpy(), now["la_code"].to_numpy()
+        )  # of all schools: half of them say little about authorities
+        parts = {**power.variance_parts(trial, assignment.strata(trial)), "icc": together}
         print({k: round(v, 3) for k, v in parts.items()})
         print(power.table(parts).to_string(index=False))
         for name, made in (
@@ -63,13 +84,19 @@ def report(run, register, area_rates, peers, known, worlds: int, effect: float) 
             (f"Cut-off at z {threshold:g}, {len(routed):,} schools", at_cutoff),
             (f"Nobody drawn: highest absence, one in five of {len(now):,}", net),
         ):
-            print(f"\n== {name}; planted {effect:+.2f} pp\n" + coverage.summary(made(effect), made(0.0)).to_string(index=False))
+            print(
+                f"\n== {name}; planted {effect:+.2f} pp\n"
+                + interval_coverage.summary(made(effect), made(0.0)).to_string(index=False)
+            )
             print(f"   {time.perf_counter() - start:.0f} s")
         print(
             "\n== Outcomes as they came, lottery invented\n"
-            + coverage.summary(trials(effect, True), trials(0.0, True)).to_string(index=False)
+            + interval_coverage.summary(trials(effect, True), trials(0.0, True)).to_string(index=False)
         )
-        print("\n== Power by simulation and by formula\n" + coverage.power_curve(trial, SIZES_PP, worlds, run.seed).to_string(index=False))
+        print(
+            "\n== Power by simulation and by formula\n"
+            + interval_coverage.power_curve(trial, SIZES_PP, worlds, run.seed).to_string(index=False)
+        )
     print(f"\n{worlds} worlds each, {time.perf_counter() - start:.0f} s in all")
 
 

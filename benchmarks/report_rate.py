@@ -1,8 +1,10 @@
-"""How fast reports are made: pages and PDFs by the second, beside one executed notebook per school, the usual way.
+"""How fast reports are made: pages and PDFs by the second, beside one executed notebook per school, the usual
+way.
 
     python benchmarks/report_rate.py outputs/2022-23 "North East" [--notebooks 3]
 
-Needs a finished run of the region. Prints seconds of one page, one PDF and one notebook (papermill, then nbconvert) on the same schools, in one go.
+Needs a finished run of the region. Prints seconds of one page, one PDF and one notebook (papermill, then
+nbconvert) on the same schools, in one go.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from pathlib import Path
 import nbconvert
 import papermill
 
-from helpers import params
-from helpers.paths import NOTEBOOKS
+from helpers.base import params
+from helpers.base.paths import NOTEBOOKS
 from helpers.report import pdf, school
 from helpers.report.inputs import PackInputs
 
@@ -28,7 +30,9 @@ def main() -> None:
     p.add_argument("--notebooks", type=int, default=3, help="how many schools by a notebook of their own")
     p.add_argument("--data", default="data/sample", help="the data that the run was made from")
     a = p.parse_args()
-    run = params.make(region=params.region_from(a.region), data=a.data, out=str(a.run.parent), release=a.run.name)
+    run = params.make(
+        region=params.region_from(a.region), data=a.data, out=str(a.run.parent), release=a.run.name
+    )
     inputs = PackInputs.from_folders(run.region_folder, run.national_folder)
     urns = [u for u in inputs.school if u in inputs.expectation]
     pages = _seconds(lambda u: school.render(school.school_facts(inputs, u)), urns[:200])
@@ -45,7 +49,9 @@ def main() -> None:
 
         notebooks = _seconds(notebook, urns[: a.notebooks])
     for name, each in (("page (HTML)", pages), ("PDF", papers), ("notebook of its own, as HTML", notebooks)):
-        print(f"{name:<30} {1000 * each:10.1f} ms each   {each / pages:8.0f} times a page   22,000 schools: {22_000 * each / 3600:7.2f} h")
+        print(
+            f"{name:<30} {1000 * each:10.1f} ms each   {each / pages:8.0f} times a page   22,000 schools: {22_000 * each / 3600:7.2f} h"
+        )
 
 
 def _seconds(work, urns: list[int]) -> float:

@@ -1,4 +1,5 @@
-"""Print moments of the embedded sample beside those of the real open data, with the bands of the sample's tests.
+"""Print moments of the embedded sample beside those of the real open data, with the bands of the sample's
+tests.
 
 python benchmarks/sample_bands.py ../shared/open-data
 """
@@ -17,7 +18,9 @@ def main() -> None:
     from sample_maker.bands import BANDS
     from sample_maker.measure import moments
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path, help="folder of the real open data")
     parser.add_argument("--sample", type=Path, default=ROOT / "data" / "sample")
     given = parser.parse_args()

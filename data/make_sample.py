@@ -1,7 +1,8 @@
-"""Make the embedded sample: an invented country in the official file formats, from a seed and published national moments.
+"""Make the embedded sample: an invented country in the official file formats, from a seed and published
+national moments.
 
-    python data/make_sample.py            writes data/sample/, and two schools' own weeks in data/sample-records/
-    python data/make_sample.py --to DIR   writes the sample somewhere else
+    python data/make_sample.py            writes data/sample/, and two schools' own weeks in
+    data/sample-records/ python data/make_sample.py --to DIR   writes the sample somewhere else
 
 The same seed gives the same content on every machine; tests/test_sample.py makes it again and compares.
 """
@@ -15,13 +16,17 @@ from sample_maker.own_weeks import own_weeks
 from sample_maker.world import make_world
 from sample_maker.write import write_all
 
-SEED = 4  # of 12 tried, one of three with every moment in its band (sample_maker/bands.py), and nearest the real context R2
+# of 12 tried, one of three with every moment in its band (sample_maker/bands.py), and nearest the real
+# context R2
+SEED = 4
 SAMPLE = Path(__file__).resolve().parent / "sample"
 RECORDS = SAMPLE.with_name("sample-records") / "2022-23"  # the rest of that folder is written by hand
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--to", type=Path, default=SAMPLE, help="folder to write to (default: data/sample)")
     target = parser.parse_args().to
     world = make_world(SEED)

@@ -17,7 +17,9 @@ HERE = Path(__file__).resolve().parent
 def refresh(path: Path) -> int:
     """Execute one notebook in place; returns how many headline cells it has."""
     book = nbformat.read(path, as_version=4)
-    NotebookClient(book, kernel_name="python3", timeout=1800, resources={"metadata": {"path": str(HERE)}}).execute()
+    NotebookClient(
+        book, kernel_name="python3", timeout=1800, resources={"metadata": {"path": str(HERE)}}
+    ).execute()
     headlines = 0
     for cell in book.cells:
         cell.metadata.pop("execution", None)

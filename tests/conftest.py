@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.params import Parameters, make
-from helpers.paths import ROOT, SAMPLE
+from helpers.base.params import Parameters, make
+from helpers.base.paths import ROOT, SAMPLE
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""The draft notice to a named school, and guidance on moves between schools: what is told, what is withheld, and where it is from."""
+"""The draft notice to a named school, and guidance on moves between schools: what is told, what is withheld,
+and where it is from.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,15 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from pdf_text import ReadPdf
-from report_region import write_region
-from test_report_pack import Page
 
-from helpers import pipeline
-from helpers.params import make
+from helpers.base.params import make
+from helpers.base.store import write_json
 from helpers.report import advice, pdf, school
 from helpers.report.inputs import PackInputs
-from helpers.store import write_json
+from helpers.run import pipeline
+from tests.support.pdf_text import ReadPdf
+from tests.support.report_region import write_region
+from tests.test_report_pack import Page
 
 URN = 900004
 
@@ -69,7 +71,10 @@ def test_which_schools_name_it_is_never_told(inputs):
 def test_places_are_told_in_groups_of_at_least_three(inputs):
     own = inputs.school[URN]["la_name"]
     other = next(la for la in ("Coldwater", "Brindle and Marsh", "Ashcombe Vale") if la != own)
-    assert f"4 in {own} and 3 elsewhere in North East" in told(named_by(inputs, in_la(inputs, own, 4) + in_la(inputs, other, 3)))["named"]
+    assert (
+        f"4 in {own} and 3 elsewhere in North East"
+        in told(named_by(inputs, in_la(inputs, own, 4) + in_la(inputs, other, 3)))["named"]
+    )
     few_here = told(named_by(inputs, in_la(inputs, own, 2) + in_la(inputs, other, 5)))["named"]
     assert "They are all in North East" in few_here and own not in few_here
     one_abroad = told(named_by(inputs, in_la(inputs, own, 4) + [990001]))["named"]
@@ -78,7 +83,10 @@ def test_places_are_told_in_groups_of_at_least_three(inputs):
 
 
 def test_distance_is_told_only_when_enough_schools_share_it(inputs):
-    assert "Half of them are within 12 kilometres" in told(named_by(inputs, in_la(inputs, "Coldwater", 5)))["named"]
+    assert (
+        "Half of them are within 12 kilometres"
+        in told(named_by(inputs, in_la(inputs, "Coldwater", 5)))["named"]
+    )
     assert "within" not in told(named_by(inputs, in_la(inputs, "Coldwater", 4)))["named"]
 
 
@@ -103,7 +111,10 @@ def test_reports_counted_elsewhere_in_another_number_are_not_broken_down(inputs)
 def test_guidance_fits_the_years_that_the_school_teaches_and_names_its_source(phase, block, fits):
     found = advice.transitions({"phase": phase, "block": block, "years_6_to_8_pct": 20.0})
     assert [(line["text"], line["source"]) for line in found["advice"]] == fits
-    assert all(re.search(r"DfE|EEF|FFT", line["source"]) and re.search(r"20\d\d", line["source"]) for line in found["advice"])
+    assert all(
+        re.search(r"DfE|EEF|FFT", line["source"]) and re.search(r"20\d\d", line["source"])
+        for line in found["advice"]
+    )
 
 
 @pytest.mark.parametrize("share", [None, 0.0, float("nan")])
@@ -111,7 +122,9 @@ def test_a_school_without_pupils_in_those_years_gets_no_guidance(share):
     assert advice.transitions({"phase": "primary", "block": "infant", "years_6_to_8_pct": share}) is None
 
 
-def test_pdfs_beside_the_pages_do_not_make_a_finished_step_stale_and_a_failure_is_the_regions(tmp_path, monkeypatch):
+def test_pdfs_beside_the_pages_do_not_make_a_finished_step_stale_and_a_failure_is_the_regions(
+    tmp_path, monkeypatch
+):
     run = make(out=str(tmp_path), region="North East")
     write_region(tmp_path)
     pack = run.region_folder / "pack"
@@ -123,4 +136,9 @@ def test_pdfs_beside_the_pages_do_not_make_a_finished_step_stale_and_a_failure_i
     assert pipeline._outline(pack) == before
     write_json(pack / "other.json", {})
     assert pipeline._outline(pack) != before
-    assert results[0].ok and not results[1].ok and results[1].failed_step == "pdf" and "missing" in results[1].message
+    assert (
+        results[0].ok
+        and not results[1].ok
+        and results[1].failed_step == "pdf"
+        and "missing" in results[1].message
+    )

@@ -1,4 +1,6 @@
-"""What an analyst does in JupyterLab: run all, move a slider, see targets and fairness move, put everything back."""
+"""What an analyst does in JupyterLab: run all, move a slider, see targets and fairness move, put everything
+back.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,13 @@ import time
 import urllib.request
 
 import pytest
-from chromium import launch
 
-from helpers.lab import prepare
+from helpers.run.jupyter import prepare
+from tests.support.chromium import launch
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -r requirements.lock")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install -r requirements.lock"
+)
 TOKEN = "only-for-this-test"
 PATIENCE_MS = 120_000
 
@@ -25,7 +29,13 @@ def lab(fitted):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     notebook = prepare(fitted)
-    options = [f"--port={port}", "--ip=127.0.0.1", "--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}"]
+    options = [
+        f"--port={port}",
+        "--ip=127.0.0.1",
+        "--no-browser",
+        "--allow-root",
+        f"--IdentityProvider.token={TOKEN}",
+    ]
     command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={notebook.parent}"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
@@ -52,7 +62,9 @@ def panel(lab):
         page.set_default_timeout(PATIENCE_MS)
         page.goto(lab)
         page.wait_for_selector(".jp-Notebook .jp-Cell")
-        page.wait_for_selector("#jp-main-statusbar :text('| Idle')")  # cells sent before the kernel is there are lost
+        page.wait_for_selector(
+            "#jp-main-statusbar :text('| Idle')"
+        )  # cells sent before the kernel is there are lost
         page.click(".lm-MenuBar-itemLabel:text-is('Run')")
         page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
         page.wait_for_selector(".jupyter-widgets", state="attached")

@@ -1,4 +1,6 @@
-"""What a person sees and does with a pack, in real browsers: filter, sort, measure, open, print; keyboard, phone, 200 %; no fault found by axe."""
+"""What a person sees and does with a pack, in real browsers: filter, sort, measure, open, print; keyboard,
+phone, 200 %; no fault found by axe.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,21 @@ import shutil
 import time
 from pathlib import Path
 
-import extreme_schools
 import pikepdf
 import pytest
-from chromium import launch
-from firefox_bidi import Firefox
 from hypothesis import example, given, settings
-from report_region import STATUSES, write_region
 
 from helpers.report import region, school
 from helpers.report.pack import PackInputs, build_pack
 from helpers.report.pages import ASSETS
+from tests.support import extreme_schools
+from tests.support.chromium import launch
+from tests.support.firefox_bidi import Firefox
+from tests.support.report_region import STATUSES, write_region
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -r requirements.lock")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install -r requirements.lock"
+)
 AXE = Path(__file__).parent / "assets" / "axe-core-4.14.1" / "axe.min.js"
 AXE_RUN = "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target).join(' ; ')))"
 MANY = 2600
@@ -64,7 +68,10 @@ def page(browser):
     """A page of a desktop's size; what it logs as an error fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     opened, errors = context.new_page(), []
-    opened.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
+    opened.on(
+        "console",
+        lambda message: errors.append(message.text) if message.type in ("error", "warning") else None,
+    )
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     context.close()
@@ -84,9 +91,13 @@ def count(page) -> str:
 
 
 def column(page, key: str) -> list[str]:
-    at = page.locator("#table thead th").evaluate_all("(cells, key) => cells.findIndex(c => c.dataset.key === key)", key)
+    at = page.locator("#table thead th").evaluate_all(
+        "(cells, key) => cells.findIndex(c => c.dataset.key === key)", key
+    )
     assert at >= 0, f"column {key} is not shown"
-    return page.locator("#table tbody tr").evaluate_all("(rows, at) => rows.map(r => r.cells[at].textContent)", at)
+    return page.locator("#table tbody tr").evaluate_all(
+        "(rows, at) => rows.map(r => r.cells[at].textContent)", at
+    )
 
 
 def figures(texts: list[str]) -> list[float]:
@@ -136,7 +147,9 @@ def test_words_of_a_name_in_any_order_without_accents_find_a_school(page, pack):
         ("fsm", "fsm_pct", None, 30),
     ],
 )
-def test_a_range_keeps_both_its_ends_and_leaves_out_what_is_missing(page, pack, inputs, key, source, low, high):
+def test_a_range_keeps_both_its_ends_and_leaves_out_what_is_missing(
+    page, pack, inputs, key, source, low, high
+):
     ready(page, pack)
     unfold(page)
     for end, value in (("from", low), ("to", high)):
@@ -146,7 +159,9 @@ def test_a_range_keeps_both_its_ends_and_leaves_out_what_is_missing(page, pack, 
     assert count(page).startswith(f"{wanted.sum()} schools of 120")
 
 
-@pytest.mark.parametrize("key", ["school_type", "urban_rural", "governance", "denomination", "sixth_form", "status"])
+@pytest.mark.parametrize(
+    "key", ["school_type", "urban_rural", "governance", "denomination", "sixth_form", "status"]
+)
 def test_every_level_of_a_filter_parts_the_schools(page, pack, key):
     ready(page, pack)
     unfold(page)
@@ -156,7 +171,9 @@ def test_every_level_of_a_filter_parts_the_schools(page, pack, key):
     for level in levels:
         page.select_option(f"#f-{key}", level)
         total += int(count(page).split()[0])
-    known = page.evaluate("key => SCHOOLS.rows.filter(r => r[SCHOOLS.keys.indexOf(key)] !== null).length", key)
+    known = page.evaluate(
+        "key => SCHOOLS.rows.filter(r => r[SCHOOLS.keys.indexOf(key)] !== null).length", key
+    )
     assert total == known
 
 
@@ -171,10 +188,12 @@ def test_distances_from_a_chosen_school_are_those_on_the_map(page, pack, inputs)
     told = count(page)
     urn = int(re.search(r"\((\d{6})\)", page.input_value("#f-near"))[1])
     schools = inputs.schools.set_index("urn")
-    away = ((schools[["easting", "northing"]] - schools.loc[urn, ["easting", "northing"]].astype(float)) ** 2).sum(
-        axis=1, skipna=False
-    ) ** 0.5 / 1000
-    assert told.startswith(f"{(away <= 25).sum()} schools of 120") and "by Distance (km), lowest first" in told
+    away = (
+        (schools[["easting", "northing"]] - schools.loc[urn, ["easting", "northing"]].astype(float)) ** 2
+    ).sum(axis=1, skipna=False) ** 0.5 / 1000
+    assert (
+        told.startswith(f"{(away <= 25).sum()} schools of 120") and "by Distance (km), lowest first" in told
+    )
     km = figures(column(page, "km"))
     assert km == sorted(km) and km[0] == 0.0
     for shown, text in zip(km, column(page, "urn"), strict=True):
@@ -247,13 +266,21 @@ def test_everything_can_be_done_by_keyboard(page, pack):
     visited = []
     for _ in range(40):
         page.keyboard.press("Tab")
-        visited.append(page.evaluate("document.activeElement.id || document.activeElement.dataset.sort || document.activeElement.tagName"))
+        visited.append(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.dataset.sort || document.activeElement.tagName"
+            )
+        )
         if visited[-1] == "attendance":
             break
-    assert visited[:3] == ["f-la", "f-phase", "f-status"] and "save" in visited and visited[-1] == "attendance"
+    assert (
+        visited[:3] == ["f-la", "f-phase", "f-status"] and "save" in visited and visited[-1] == "attendance"
+    )
     page.keyboard.press("Enter")
     assert page.get_attribute('th[data-key="attendance"]', "aria-sort") == "ascending"
-    seen = page.evaluate("getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).boxShadow")
+    seen = page.evaluate(
+        "getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).boxShadow"
+    )
     assert seen not in ("nonenone", ""), "the focus cannot be seen"
     for _ in range(20):
         page.keyboard.press("Tab")
@@ -374,7 +401,11 @@ def test_printing_the_schools_prints_all_that_are_chosen_and_nothing_else(page, 
     page.emulate_media(media="print")
     assert chosen > 50 and page.locator("#table tbody tr").count() == chosen
     assert page.is_visible("#chosen") and page.is_visible(".marking >> nth=0")
-    assert not page.is_visible("#filters") and not page.is_visible("#quality") and not page.is_visible("#h-areas")
+    assert (
+        not page.is_visible("#filters")
+        and not page.is_visible("#quality")
+        and not page.is_visible("#h-areas")
+    )
     assert len(printed(page, tmp_path / "table.pdf").pages) <= 3
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
@@ -426,9 +457,13 @@ def test_nothing_overlaps_on_the_pages_of_extreme_schools(inputs, sheet, case):
 
 
 def test_the_page_works_in_firefox(pack, tmp_path):
-    program = os.environ.get("ABIE_FIREFOX") or next((p for name in ("firefox-esr", "firefox") if (p := shutil.which(name))), None)
+    program = os.environ.get("ABIE_FIREFOX") or next(
+        (p for name in ("firefox-esr", "firefox") if (p := shutil.which(name))), None
+    )
     if not program:
-        pytest.skip("no Firefox is here: install it (Debian: apt-get install firefox-esr) or name one in ABIE_FIREFOX")
+        pytest.skip(
+            "no Firefox is here: install it (Debian: apt-get install firefox-esr) or name one in ABIE_FIREFOX"
+        )
     (tmp_path / "profile").mkdir()
     with Firefox(program, tmp_path / "profile") as fox:
         fox.open((pack / "index.html").as_uri())
@@ -440,12 +475,20 @@ def test_the_page_works_in_firefox(pack, tmp_path):
         time.sleep(0.6)
         assert fox.evaluate("document.getElementById('count').textContent").startswith("19 schools of 120")
         fox.click("[data-sort=ask]")
-        assert fox.evaluate("document.querySelector('th[data-key=ask]').getAttribute('aria-sort')") == "ascending"
-        shown = fox.evaluate("Array.from(document.querySelectorAll('#table tbody tr')).map(r => r.cells[7].textContent)")
+        assert (
+            fox.evaluate("document.querySelector('th[data-key=ask]').getAttribute('aria-sort')")
+            == "ascending"
+        )
+        shown = fox.evaluate(
+            "Array.from(document.querySelectorAll('#table tbody tr')).map(r => r.cells[7].textContent)"
+        )
         assert figures(shown) == sorted(figures(shown))
         fox.evaluate(f"(() => {{ {AXE.read_text(encoding='utf-8')} }})()")
         assert fox.evaluate(AXE_RUN) == []
         for name in ("index.html", "summary.html", f"schools/{extreme_schools.URN}.html"):
             fox.open((pack / name).as_uri(), 390, 800)
-            assert fox.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, name
+            assert (
+                fox.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                == 0
+            ), name
         assert fox.errors == []

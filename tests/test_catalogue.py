@@ -9,13 +9,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
 import pytest
-from published_files import ABS_HEADER, ABS_NATIONAL, ABS_SCHOOLS, LINKS_HEADER, POINTS_HEADER, csv_text, write
 
-from helpers.catalogue import COLUMNS, fetch, match, read_catalogue, verify
-from helpers.faults import DataRefused
-from helpers.sources import read_folder
+from helpers.base.faults import DataRefused
+from helpers.ingest.catalogue import COLUMNS, fetch, match, read_catalogue, verify
+from helpers.ingest.readers import read_folder
+from tests.support.published_files import (
+    ABS_HEADER,
+    ABS_NATIONAL,
+    ABS_SCHOOLS,
+    LINKS_HEADER,
+    POINTS_HEADER,
+    csv_text,
+    write,
+)
 
-POINTS = csv_text(POINTS_HEADER, [["100000", "Elm", "533498", "181201"], ["100001", "Oak", "532301", "181746"]]).encode()
+POINTS = csv_text(
+    POINTS_HEADER, [["100000", "Elm", "533498", "181201"], ["100001", "Oak", "532301", "181746"]]
+).encode()
 LINKS = csv_text(LINKS_HEADER, [["100006", "134643", "Elm", "Successor", "01-01-2022"]]).encode()
 
 
@@ -39,7 +49,10 @@ def test_the_committed_catalogue_is_sound():
     catalogue = read_catalogue()
     assert len(catalogue) == 22 and set(catalogue["licence"]) == {"OGL-UK-3.0"}
     assert catalogue["sha256"].str.len().eq(64).all() and catalogue["bytes"].gt(0).all()
-    assert catalogue["landing_page"].str.fullmatch(r"https://\S+|").all() and catalogue["url"].str.fullmatch(r"https://\S+|").all()
+    assert (
+        catalogue["landing_page"].str.fullmatch(r"https://\S+|").all()
+        and catalogue["url"].str.fullmatch(r"https://\S+|").all()
+    )
 
 
 def test_the_committed_catalogue_agrees_with_the_collector_s(open_data):
@@ -84,7 +97,9 @@ def test_a_catalogue_without_a_column_is_refused(tmp_path):
 
 def test_a_file_is_matched_by_checksum_whatever_its_name(tmp_path):
     path = write(
-        tmp_path / "download (3).csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"], ["100001", "Oak", "532301", "181746"]]
+        tmp_path / "download (3).csv",
+        POINTS_HEADER,
+        [["100000", "Elm", "533498", "181201"], ["100001", "Oak", "532301", "181746"]],
     )
     assert match(path, listing(edition()))["file"] == "gias/points.csv"
 
@@ -100,25 +115,38 @@ def test_a_file_is_matched_by_checksum_whatever_its_name(tmp_path):
     ],
 )
 def test_a_file_is_matched_by_the_end_of_its_path_but_never_across_years(file, found):
-    catalogue = listing(*(edition(f"performance-tables/{year}/england_abs.csv") for year in ("2018-2019", "2022-2023")))
+    catalogue = listing(
+        *(edition(f"performance-tables/{year}/england_abs.csv") for year in ("2018-2019", "2022-2023"))
+    )
     row = match(file, catalogue)
     assert (row and row["file"]) == found
 
 
 def test_a_newer_year_is_not_taken_for_the_only_one_listed():
-    assert match("2023-2024/england_abs.csv", listing(edition("performance-tables/2022-2023/england_abs.csv"))) is None
+    assert (
+        match("2023-2024/england_abs.csv", listing(edition("performance-tables/2022-2023/england_abs.csv")))
+        is None
+    )
 
 
 def test_fewer_rows_than_listed_are_a_hard_fault(tmp_path):
     write(tmp_path / "gias" / "points.csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"]])
     for files in (None, read_folder(tmp_path).files):
         (fault,) = verify(tmp_path, listing(edition()), files)
-        assert (fault.severity, fault.code, fault.file) == ("hard", "truncated_against_catalogue", "gias/points.csv")
+        assert (fault.severity, fault.code, fault.file) == (
+            "hard",
+            "truncated_against_catalogue",
+            "gias/points.csv",
+        )
 
 
 @pytest.mark.parametrize("rows", [2, 3])
 def test_other_content_of_no_fewer_rows_is_a_flag(tmp_path, rows):
-    write(tmp_path / "gias" / "points.csv", POINTS_HEADER, [[f"10000{n}", "Ash", "533498", "181201"] for n in range(rows)])
+    write(
+        tmp_path / "gias" / "points.csv",
+        POINTS_HEADER,
+        [[f"10000{n}", "Ash", "533498", "181201"] for n in range(rows)],
+    )
     (fault,) = verify(tmp_path, listing(edition()))
     assert (fault.severity, fault.code) == ("flag", "edition_differs")
 
@@ -135,7 +163,7 @@ def test_the_invented_country_is_not_compared_with_real_editions(tmp_path, monke
     for folder in (sample, copy):
         write(folder / "gias" / "points.csv", POINTS_HEADER, [["100000", "Elm", "533498", "181201"]])
     assert verify(copy, listing(edition())) != []
-    monkeypatch.setattr("helpers.catalogue.SAMPLE", sample)
+    monkeypatch.setattr("helpers.ingest.catalogue.SAMPLE", sample)
     assert verify(sample, listing(edition())) == verify(copy, listing(edition())) == []
 
 
@@ -143,7 +171,9 @@ def test_the_invented_country_is_not_compared_with_real_editions(tmp_path, monke
 
 
 class Publisher(BaseHTTPRequestHandler):
-    """Serves `files`; a path in `cut` announces more than it sends; a path in `busy` is unavailable once. Counts what was asked."""
+    """Serves `files`; a path in `cut` announces more than it sends; a path in `busy` is unavailable once.
+    Counts what was asked.
+    """
 
     files: dict[str, bytes] = {}
     cut: set[str] = set()
@@ -276,7 +306,9 @@ def test_another_dataset_under_the_address_is_refused(publisher, tmp_path):
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path):
-    (item,) = fetch(listing(edition(url="http://127.0.0.1:9/x.csv")), tmp_path, progress=False, retries=0).failed
+    (item,) = fetch(
+        listing(edition(url="http://127.0.0.1:9/x.csv")), tmp_path, progress=False, retries=0
+    ).failed
     assert "could not be reached" in item.why
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 from helpers import cli
-from helpers.check import newest_release
-from helpers.sources import read_folder
+from helpers.ingest.check import newest_release
+from helpers.ingest.readers import read_folder
 
 
 def _copy(sample_data, tmp_path):
@@ -18,7 +18,13 @@ def _copy(sample_data, tmp_path):
 def test_the_sample_passes_and_every_file_is_named(sample_data, capsys):
     assert cli.main(["check", str(sample_data)]) == cli.OK
     said = " ".join(capsys.readouterr().out.split())
-    for words in ("england_abs.csv", "0 hard faults", "ready to run for 2022-23", "Symbols read as missing", "How the files join"):
+    for words in (
+        "england_abs.csv",
+        "0 hard faults",
+        "ready to run for 2022-23",
+        "Symbols read as missing",
+        "How the files join",
+    ):
         assert words in said
 
 

@@ -9,30 +9,40 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import cli, compare, explore
-from helpers.faults import DataRefused
+from helpers import cli
+from helpers.base.faults import DataRefused
+from helpers.explore import compare, what_if
 
 
 @pytest.fixture(scope="module")
-def world(fitted) -> explore.World:
-    return explore.load(fitted)
+def world(fitted) -> what_if.World:
+    return what_if.load(fitted)
 
 
 @pytest.fixture(scope="module")
 def run(world) -> compare.Run:
-    return explore.as_run(world, explore.what_if(world), "before")
+    return what_if.as_run(world, what_if.what_if(world), "before")
 
 
 @pytest.fixture(scope="module")
 def steeper(world) -> compare.Run:
-    return explore.as_run(world, explore.what_if(world, slope=0.5, peers_k=30), "after")
+    return what_if.as_run(world, what_if.what_if(world, slope=0.5, peers_k=30), "after")
 
 
 def test_a_run_does_not_differ_from_itself(run):
     assert compare.papers_differ(run, run).empty
     short = compare.in_short(compare.schools_differ(run, run))
     assert {
-        short[name] for name in ("felt", "minimum_changed", "figure_changed", "gained", "lost", "mean_moved_pp", "largest_moved_pp")
+        short[name]
+        for name in (
+            "felt",
+            "minimum_changed",
+            "figure_changed",
+            "gained",
+            "lost",
+            "mean_moved_pp",
+            "largest_moved_pp",
+        )
     } == {0}
 
 
@@ -48,7 +58,9 @@ def test_the_change_of_an_ask_is_the_sum_of_the_changes_of_its_parts(run, steepe
     parts = changed[[part.replace("_pp", "_moved_pp") for part in compare.PARTS]].sum(axis=1, skipna=False)
     assert parts.dropna().to_numpy() == pytest.approx(changed["moved_pp"].dropna().to_numpy())
     short = compare.in_short(changed)
-    assert sum(short[part.replace("_pp", "_mean_moved_pp")] for part in compare.PARTS) == pytest.approx(short["mean_moved_pp"])
+    assert sum(short[part.replace("_pp", "_mean_moved_pp")] for part in compare.PARTS) == pytest.approx(
+        short["mean_moved_pp"]
+    )
     assert changed["moved_pp"].dropna().abs().is_monotonic_decreasing
 
 
@@ -78,9 +90,11 @@ def test_a_changed_status_is_the_reason_and_comes_first(run):
 
 
 def test_new_similar_schools_are_counted(run, world):
-    changed = compare.schools_differ(run, explore.as_run(world, explore.what_if(world, region_penalty=8.0), "after")).set_index("urn")
+    changed = compare.schools_differ(
+        run, what_if.as_run(world, what_if.what_if(world, region_penalty=8.0), "after")
+    ).set_index("urn")
     urn = int(changed.index[0])
-    after = explore.what_if(world, region_penalty=8.0).peers
+    after = what_if.what_if(world, region_penalty=8.0).peers
     mine = [set(pairs.loc[pairs["urn"] == urn, "peer_urn"]) for pairs in (run.pairs, after)]
     assert changed.at[urn, "peers_new"] == pytest.approx(len(mine[1] - mine[0]) / len(mine[1]))
 
@@ -94,7 +108,9 @@ def test_groups_hold_every_school_with_an_ask_in_both(run, steeper, by):
 
 
 def test_two_runs_with_no_school_in_common_are_told_so(run):
-    other = replace(run, schools=run.schools.assign(urn=run.schools["urn"] + 50_000), pairs=run.pairs + 50_000)
+    other = replace(
+        run, schools=run.schools.assign(urn=run.schools["urn"] + 50_000), pairs=run.pairs + 50_000
+    )
     changed = compare.schools_differ(run, other)
     told = compare.in_words(run, other, compare.papers_differ(run, other), changed)
     assert "0 schools have a minimum in both" in told and "nan" not in told
@@ -105,7 +121,12 @@ def release(fitted, tmp_path, slope: float):
     folder = tmp_path / f"run-{slope}" / "2022-23"
     (folder / "north-east").mkdir(parents=True)
     (folder / "national").symlink_to(fitted.national_folder)
-    papers = {"inputs": {"a.csv": "0" * 64}, "parameters": {"slope": slope, "region": "North East"}, "code": {}, "packages": {}}
+    papers = {
+        "inputs": {"a.csv": "0" * 64},
+        "parameters": {"slope": slope, "region": "North East"},
+        "code": {},
+        "packages": {},
+    }
     (folder / "north-east" / "manifest.json").write_text(json.dumps(papers), encoding="utf-8")
     return folder
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from helpers.additive import AdditiveRidge
-from helpers.context import fit_context
-from helpers.drivers import tree_contributions
-from helpers.features import FEATURES, design
-from tests import invented_schools
+from helpers.model.additive import AdditiveRidge
+from helpers.model.context import fit_context
+from helpers.model.explain import tree_contributions
+from helpers.model.features import FEATURES, design
+from tests.support import invented_schools
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,9 @@ def test_changing_one_las_outcomes_leaves_its_own_expected_absence_unchanged(sch
     before = fitted.expected.set_index("urn")["context_expected_pct"]
     own = schools.loc[(schools["la_code"] == la) & (schools["status"] == "assessed"), "urn"]
     pd.testing.assert_series_equal(again[own], before[own])
-    assert np.abs(again.drop(own) - before.drop(own)).max() > 0.01, "the other schools do learn from it, else the test proves nothing"
+    assert np.abs(again.drop(own) - before.drop(own)).max() > 0.01, (
+        "the other schools do learn from it, else the test proves nothing"
+    )
 
 
 def test_drivers_and_the_phase_mean_add_up_to_the_expected_absence(fitted):
@@ -73,7 +75,9 @@ def test_missing_features_are_filled_from_training_schools_and_counted(schools):
     assert counted[("primary", "sen_support_pct")] == (gone["phase"] == "primary").sum()
     total = fit.drivers.groupby("urn")["contribution_pp"].sum()
     expected = fit.expected.set_index("urn")
-    assert np.abs(expected["phase"].map(fit.phase_mean) + total - expected["context_expected_pct"]).max() < 1e-9
+    assert (
+        np.abs(expected["phase"].map(fit.phase_mean) + total - expected["context_expected_pct"]).max() < 1e-9
+    )
 
 
 def test_one_la_alone_is_refused(schools):

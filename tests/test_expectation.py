@@ -11,10 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from helpers.expectation import COLUMNS, best_quartile, set_expectations, shown_minimum, special_range, target
-from tests import invented_schools
+from helpers.expectations.formula import (
+    COLUMNS,
+    best_quartile,
+    set_expectations,
+    shown_minimum,
+    special_range,
+    target,
+)
+from tests.support import invented_schools
 
-DEFAULTS = dict(national_path_pp=0.31, slope=0.2, floor_pp=0.1, cap_pp=0.8, max_ask_pp=1.2, min_ask_pp=0.1, rounding_pp=0.1)
+DEFAULTS = dict(
+    national_path_pp=0.31,
+    slope=0.2,
+    floor_pp=0.1,
+    cap_pp=0.8,
+    max_ask_pp=1.2,
+    min_ask_pp=0.1,
+    rounding_pp=0.1,
+)
 
 
 def parameters(**changes):
@@ -31,16 +46,27 @@ def worlds(draw):
     urn = 100_000 + np.arange(n)
     y = np.round(rng.uniform(1.5, 25, n), decimals)
     baseline = pd.DataFrame({"urn": urn, "phase": rng.choice(["primary", "secondary"], n), "absence_pct": y})
-    baseline["phase"] = np.where(np.arange(n) < 2, ["primary", "secondary"] * (n // 2) + ["primary"] * (n % 2), baseline["phase"])
+    baseline["phase"] = np.where(
+        np.arange(n) < 2, ["primary", "secondary"] * (n // 2) + ["primary"] * (n % 2), baseline["phase"]
+    )
     baseline["baseline_pct"] = np.maximum(y + rng.normal(0, draw(st.floats(0.0, 0.2)), n), 0.2)
     baseline["sd_pp"] = rng.uniform(0.2, 1.5, n)
     peers = pd.DataFrame({"urn": np.repeat(urn, 5), "peer_urn": urn[rng.integers(0, n, 5 * n)]})
-    register = pd.DataFrame({"urn": urn, "roll": rng.integers(30, 2000, n).astype(float), "la_code": "201", "phase": baseline["phase"]})
+    register = pd.DataFrame(
+        {
+            "urn": urn,
+            "roll": rng.integers(30, 2000, n).astype(float),
+            "la_code": "201",
+            "phase": baseline["phase"],
+        }
+    )
     register["pre_pandemic_absence_pct"] = y * 0.7
     return baseline, peers, register
 
 
-NO_RATES = pd.DataFrame({c: pd.Series(dtype="object") for c in ("year", "geography", "area_code", "phase", "measure", "rate_pct")})
+NO_RATES = pd.DataFrame(
+    {c: pd.Series(dtype="object") for c in ("year", "geography", "area_code", "phase", "measure", "rate_pct")}
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -49,7 +75,9 @@ def test_identities_of_every_target(world):
     baseline, peers, register = world
     p = parameters()
     fit = set_expectations(baseline, peers, register, NO_RATES, p)
-    e = fit.expectations.merge(baseline, on="urn", validate="1:1").merge(register[["urn", "roll"]], on="urn", validate="1:1")
+    e = fit.expectations.merge(baseline, on="urn", validate="1:1").merge(
+        register[["urn", "roll"]], on="urn", validate="1:1"
+    )
     assert list(fit.expectations.columns) == COLUMNS
     assert e["ask_pp"].between(p.min_ask_pp - 1e-9, p.max_ask_pp + 1e-9).all()
     assert (e["target_absence_pct"] <= e["absence_pct"] - p.min_ask_pp + 1e-9).all()
@@ -59,7 +87,9 @@ def test_identities_of_every_target(world):
     np.testing.assert_allclose(e["minimum_attendance_pct"], 100 - e["target_absence_pct"], atol=1e-9)
     told = fit.calibration.set_index("phase")["weighted_mean_shown_ask_pp"]
     for phase, rows in e.groupby("phase"):
-        assert np.average(rows["ask_pp"], weights=rows["roll"]) == pytest.approx(p.national_path_pp, abs=0.001)
+        assert np.average(rows["ask_pp"], weights=rows["roll"]) == pytest.approx(
+            p.national_path_pp, abs=0.001
+        )
         shown = rows["minimum_attendance_shown_pct"] - (100 - rows["absence_pct"])
         assert np.average(shown, weights=rows["roll"]) == pytest.approx(told[phase])
     assert e[["chance_unaided", "chance_if_real"]].stack().between(0, 1).all()
@@ -72,18 +102,23 @@ def test_identities_of_every_target(world):
 def test_the_shown_ask_stays_within_its_limits(world):
     baseline, peers, register = world
     p = parameters()
-    e = set_expectations(baseline, peers, register, NO_RATES, p).expectations.merge(baseline, on="urn", validate="1:1")
+    e = set_expectations(baseline, peers, register, NO_RATES, p).expectations.merge(
+        baseline, on="urn", validate="1:1"
+    )
     shown = e["minimum_attendance_shown_pct"]
     np.testing.assert_allclose(shown * 10, np.round(shown * 10), atol=1e-6)
     ask = shown - (100 - e["absence_pct"])
     assert (ask >= p.min_ask_pp - 1e-6).all() and (ask <= p.max_ask_pp + 1e-6).all()
     in_favour = shown <= e["minimum_attendance_pct"] + 1e-6
     at_least = shown - p.rounding_pp < 100 - e["absence_pct"] + p.min_ask_pp
-    assert (in_favour | at_least).all(), "shown above the unrounded minimum only where the smallest ask demands it"
+    assert (in_favour | at_least).all(), (
+        "shown above the unrounded minimum only where the smallest ask demands it"
+    )
 
 
 @pytest.mark.parametrize(
-    ("y", "t", "shown"), [(9.1, 8.6, 91.4), (9.1, 9.0, 91.0), (9.12, 9.02, 91.0), (9.12, 8.65, 91.3), (5.0, 4.6999999999, 95.3)]
+    ("y", "t", "shown"),
+    [(9.1, 8.6, 91.4), (9.1, 9.0, 91.0), (9.12, 9.02, 91.0), (9.12, 8.65, 91.3), (5.0, 4.6999999999, 95.3)],
 )
 def test_rounding_is_in_the_schools_favour(y, t, shown):
     assert shown_minimum(np.array([y]), np.array([t]), parameters())[0] == pytest.approx(shown)
@@ -92,8 +127,12 @@ def test_rounding_is_in_the_schools_favour(y, t, shown):
 def test_a_worked_example_by_hand():
     """y 9.0, B 8.8, gap 1.0, a 0.05: ask the baseline less 0.05 + 0.2 x 1.0 = 0.25, so T = 8.55."""
     assert target(9.0, 8.8, 1.0, 0.05, parameters()) == pytest.approx(8.55)
-    assert target(9.0, 9.4, 1.0, 0.05, parameters()) == pytest.approx(8.9), "never less than 0.1 below last year"
-    assert target(9.0, 7.0, 1.0, 0.05, parameters()) == pytest.approx(7.8), "never more than 1.2 below last year"
+    assert target(9.0, 9.4, 1.0, 0.05, parameters()) == pytest.approx(8.9), (
+        "never less than 0.1 below last year"
+    )
+    assert target(9.0, 7.0, 1.0, 0.05, parameters()) == pytest.approx(7.8), (
+        "never more than 1.2 below last year"
+    )
 
 
 def test_a_larger_gap_never_asks_less():
@@ -103,9 +142,16 @@ def test_a_larger_gap_never_asks_less():
 
 def test_the_chance_is_the_normal_probability_of_the_target(world=None):
     baseline, peers, register = _fixed_world()
-    e = set_expectations(baseline, peers, register, NO_RATES, parameters()).expectations.merge(baseline, on="urn", validate="1:1")
-    np.testing.assert_allclose(e["chance_unaided"], norm.cdf((e["target_absence_pct"] - e["baseline_pct"]) / e["sd_pp"]))
-    np.testing.assert_allclose(e["chance_if_real"], norm.cdf((e["target_absence_pct"] - e["baseline_pct"] + e["ask_pp"]) / e["sd_pp"]))
+    e = set_expectations(baseline, peers, register, NO_RATES, parameters()).expectations.merge(
+        baseline, on="urn", validate="1:1"
+    )
+    np.testing.assert_allclose(
+        e["chance_unaided"], norm.cdf((e["target_absence_pct"] - e["baseline_pct"]) / e["sd_pp"])
+    )
+    np.testing.assert_allclose(
+        e["chance_if_real"],
+        norm.cdf((e["target_absence_pct"] - e["baseline_pct"] + e["ask_pp"]) / e["sd_pp"]),
+    )
 
 
 def _fixed_world():
@@ -113,9 +159,19 @@ def _fixed_world():
     n = 80
     urn = 100_000 + np.arange(n)
     y = np.round(rng.uniform(4, 12, n), 1)
-    baseline = pd.DataFrame({"urn": urn, "phase": "secondary", "absence_pct": y, "baseline_pct": y + rng.normal(0, 0.2, n), "sd_pp": 0.6})
+    baseline = pd.DataFrame(
+        {
+            "urn": urn,
+            "phase": "secondary",
+            "absence_pct": y,
+            "baseline_pct": y + rng.normal(0, 0.2, n),
+            "sd_pp": 0.6,
+        }
+    )
     peers = pd.DataFrame({"urn": np.repeat(urn, 4), "peer_urn": urn[rng.integers(0, n, 4 * n)]})
-    register = pd.DataFrame({"urn": urn, "roll": 500.0, "la_code": "201", "phase": "secondary", "pre_pandemic_absence_pct": y - 2})
+    register = pd.DataFrame(
+        {"urn": urn, "roll": 500.0, "la_code": "201", "phase": "secondary", "pre_pandemic_absence_pct": y - 2}
+    )
     return baseline, peers, register
 
 
@@ -134,7 +190,9 @@ def test_the_ladder_has_the_published_la_rate_of_the_same_phase_and_year():
     e = set_expectations(baseline, peers, register, rates, parameters()).expectations
     assert (e["la_attendance_pct"] == 91.0).all()
     assert np.allclose(e["pre_pandemic_attendance_pct"], 100 - register["pre_pandemic_absence_pct"])
-    assert np.allclose(e["peers_best_quartile_attendance_pct"], 100 - best_quartile(peers, baseline).reindex(e["urn"]))
+    assert np.allclose(
+        e["peers_best_quartile_attendance_pct"], 100 - best_quartile(peers, baseline).reindex(e["urn"])
+    )
 
 
 def test_a_path_that_the_limits_cannot_reach_is_refused():
@@ -164,9 +222,16 @@ def test_the_range_of_a_small_special_school_is_wider_and_holds_what_it_says_in_
     rng = np.random.default_rng(3)
     n = 900
     roll = rng.integers(20, 300, n).astype(float)
-    schools = pd.DataFrame({"urn": 100_000 + np.arange(n), "phase": "special", "roll": roll, "absence_pct": 12.0})
-    years = {y: 12 * np.exp(rng.normal(0, 1.5 / np.sqrt(roll))) for y in ("2016-17", "2017-18", "2018-19", "2022-23", "2023-24")}
-    panel = pd.concat([pd.DataFrame({"urn": schools["urn"], "year": y, "absence_pct": v}) for y, v in years.items()])
+    schools = pd.DataFrame(
+        {"urn": 100_000 + np.arange(n), "phase": "special", "roll": roll, "absence_pct": 12.0}
+    )
+    years = {
+        y: 12 * np.exp(rng.normal(0, 1.5 / np.sqrt(roll)))
+        for y in ("2016-17", "2017-18", "2018-19", "2022-23", "2023-24")
+    }
+    panel = pd.concat(
+        [pd.DataFrame({"urn": schools["urn"], "year": y, "absence_pct": v}) for y, v in years.items()]
+    )
     table = special_range(schools.assign(absence_pct=years["2022-23"]), panel)
     inside = pd.Series(years["2023-24"]).between(table["lower_pct"], table["upper_pct"])
     small = pd.Series(roll) < 80

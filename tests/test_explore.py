@@ -1,4 +1,6 @@
-"""Exploring: other parameters give exactly what a new run would give, at once; the panel and the notebooks work without a person."""
+"""Exploring: other parameters give exactly what a new run would give, at once; the panel and the notebooks
+work without a person.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +13,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import cli, explore, explore_widgets, lab, national, peers
-from helpers.expectation import set_expectations
-from helpers.params import Parameters, make
-from helpers.paths import NOTEBOOKS
+from helpers import cli, national
+from helpers.base.params import Parameters, make
+from helpers.base.paths import NOTEBOOKS
+from helpers.expectations.formula import set_expectations
+from helpers.explore import panel as explore_widgets
+from helpers.explore import what_if
+from helpers.peers import search
+from helpers.run import jupyter
 
 
 @pytest.fixture(scope="module")
-def world(fitted) -> explore.World:
-    return explore.load(fitted)
+def world(fitted) -> what_if.World:
+    return what_if.load(fitted)
 
 
 @pytest.fixture(scope="module")
-def base(world) -> explore.WhatIf:
-    return explore.what_if(world)
+def base(world) -> what_if.WhatIf:
+    return what_if.what_if(world)
 
 
 @pytest.fixture(scope="module")
@@ -46,43 +52,45 @@ def test_without_a_change_the_answer_is_the_run_itself(world, base, fitted):
 def test_peers_ranked_again_are_those_of_a_new_search(world, fitted, k, region_penalty):
     ingest = national.load(fitted, "ingest")
     run = make(peers_k=k, region_penalty=region_penalty)
-    searched = peers.peer_sets(world.register, world.weights, ingest["linked"], run)
-    ranked = pd.concat([explore.rank(near, k, region_penalty) for near in world.near], ignore_index=True)
+    searched = search.peer_sets(world.register, world.weights, ingest["linked"], run)
+    ranked = pd.concat([what_if.rank(near, k, region_penalty) for near in world.near], ignore_index=True)
     pd.testing.assert_frame_equal(ordered(ranked), ordered(searched), check_dtype=False, rtol=0, atol=1e-9)
 
 
 def test_the_lists_are_long_enough_for_the_most_peers_that_a_run_may_have():
     limit = next(m.le for m in Parameters.model_fields["peers_k"].metadata if hasattr(m, "le"))
-    assert explore.MOST_PEERS == limit
+    assert what_if.MOST_PEERS == limit
 
 
 @settings(max_examples=10, deadline=None)
 @given(slope=st.floats(0, 1), cap_pp=st.floats(0.5, 3), path=st.floats(0.25, 0.4))
 def test_every_answer_keeps_the_national_path_and_adds_up(world, slope, cap_pp, path):
-    now = explore.what_if(world, slope=slope, cap_pp=cap_pp, national_path_pp=path)
+    now = what_if.what_if(world, slope=slope, cap_pp=cap_pp, national_path_pp=path)
     frame = now.expectations.merge(world.register[["urn", "phase", "roll"]], on="urn", validate="1:1")
     for _, rows in frame.groupby("phase"):
         assert np.average(rows["ask_pp"], weights=rows["roll"]) == pytest.approx(path, abs=1e-6)
-    assert frame[list(explore.PARTS[:-1])].sum(axis=1).to_numpy() == pytest.approx(frame["ask_pp"].to_numpy())
+    assert frame[list(what_if.PARTS[:-1])].sum(axis=1).to_numpy() == pytest.approx(frame["ask_pp"].to_numpy())
 
 
 def test_a_changed_slope_gives_what_the_method_gives(world):
-    now = explore.what_if(world, slope=0.45)
+    now = what_if.what_if(world, slope=0.45)
     run = make(**{**world.run.model_dump(), "slope": 0.45})
-    fresh = set_expectations(world.baseline, world.peers, world.register, world.area_rates, run, year=run.release)
+    fresh = set_expectations(
+        world.baseline, world.peers, world.register, world.area_rates, run, year=run.release
+    )
     pd.testing.assert_frame_equal(now.expectations, fresh.expectations)
 
 
 def test_a_parameter_that_is_not_on_offer_is_refused_by_name(world):
     with pytest.raises(ValueError, match="primary_lambda: not among"):
-        explore.what_if(world, primary_lambda=0.5)
+        what_if.what_if(world, primary_lambda=0.5)
 
 
 def test_fifths_hold_all_schools_and_means_agree_with_the_targets(world, base):
-    now = explore.what_if(world, slope=0.4)
+    now = what_if.what_if(world, slope=0.4)
     for by in ("start", "fsm"):
-        rows = explore.fairness(world, base, now, by)
-        targets = explore.targets(world, base, now)
+        rows = what_if.fairness(world, base, now, by)
+        targets = what_if.targets(world, base, now)
         assert rows["schools"].sum() == len(targets)
         assert set(rows["fifth"]) == {1, 2, 3, 4, 5}
         for phase, some in rows.groupby("phase"):
@@ -91,35 +99,39 @@ def test_fifths_hold_all_schools_and_means_agree_with_the_targets(world, base):
 
 
 def test_moves_are_counted_by_region(world, base):
-    now = explore.what_if(world, slope=0.6)
-    everywhere = explore.in_short(world, base, now)
-    regions = [explore.in_short(world, base, now, region) for region in world.register["region_name"].unique()]
+    now = what_if.what_if(world, slope=0.6)
+    everywhere = what_if.in_short(world, base, now)
+    regions = [
+        what_if.in_short(world, base, now, region) for region in world.register["region_name"].unique()
+    ]
     assert everywhere["moved"] == sum(r["moved"] for r in regions) > 0
     assert everywhere["new_peers_share"] == 0
 
 
 def test_the_share_of_new_peers_counts_pairs(world, base):
-    now = explore.what_if(world, peers_k=10)
-    short = explore.in_short(world, base, now)
+    now = what_if.what_if(world, peers_k=10)
+    short = what_if.in_short(world, base, now)
     old, new = (set(map(tuple, w.peers[["urn", "peer_urn"]].to_numpy().tolist())) for w in (base, now))
     assert short["new_peers_share"] == pytest.approx(len(new - old) / len(new))
 
 
 def test_similar_schools_can_be_filtered(world, base):
     urn = int(base.expectations["urn"].iloc[50])
-    found = explore.peers_of(world, base, urn)
+    found = what_if.peers_of(world, base, urn)
     assert found["rank"].tolist() == list(range(1, len(found) + 1)) and urn not in set(found["peer_urn"])
-    assert explore.choose(found, same_region=True)["same_region"].all()
-    assert explore.choose(found, better=True)["better"].all()
-    assert (explore.choose(found, most_km=40)["km"] <= 40).all()
+    assert what_if.choose(found, same_region=True)["same_region"].all()
+    assert what_if.choose(found, better=True)["better"].all()
+    assert (what_if.choose(found, most_km=40)["km"] <= 40).all()
     level = found["urban_rural"].iloc[0]
-    assert set(explore.choose(found, urban_rural=level)["urban_rural"]) == {level}
-    assert explore.choose(found).equals(found)
+    assert set(what_if.choose(found, urban_rural=level)["urban_rural"]) == {level}
+    assert what_if.choose(found).equals(found)
 
 
 def test_why_two_schools_are_similar_adds_up(world, base):
     pair = base.peers.iloc[0]
-    assert explore.why(world, int(pair["urn"]), int(pair["peer_urn"]))["share_of_distance"].sum() == pytest.approx(1)
+    assert what_if.why(world, int(pair["urn"]), int(pair["peer_urn"]))[
+        "share_of_distance"
+    ].sum() == pytest.approx(1)
 
 
 def test_moving_a_slider_moves_targets_fairness_and_the_school(panel):
@@ -128,8 +140,15 @@ def test_moving_a_slider_moves_targets_fairness_and_the_school(panel):
     shown = (panel.summary.value, panel.fairness.value, panel.one.value)
     began = time.perf_counter()
     panel.sliders["slope"].value = 0.6
-    assert time.perf_counter() - began < 5, "a slow machine is given five times the second that it should take"
-    assert all(now != before for now, before in zip((panel.summary.value, panel.fairness.value, panel.one.value), shown, strict=True))
+    assert time.perf_counter() - began < 5, (
+        "a slow machine is given five times the second that it should take"
+    )
+    assert all(
+        now != before
+        for now, before in zip(
+            (panel.summary.value, panel.fairness.value, panel.one.value), shown, strict=True
+        )
+    )
     panel.back()
     assert (panel.summary.value, panel.fairness.value, panel.one.value) == shown
 
@@ -149,7 +168,9 @@ def test_the_panel_filters_peers_and_says_why_one_is_similar(panel):
     panel.school.value = panel.school.options[0]
     assert f"{len(panel.found)} of {len(panel.found)} similar schools" in panel.peers.value
     panel.same_region.value = True
-    assert f"{int(panel.found['same_region'].sum())} of {len(panel.found)} similar schools" in panel.peers.value
+    assert (
+        f"{int(panel.found['same_region'].sum())} of {len(panel.found)} similar schools" in panel.peers.value
+    )
     panel.most_km.value = 0.001
     assert "none passes these filters" in panel.peers.value
     panel.most_km.value, panel.same_region.value = 0, False
@@ -167,9 +188,15 @@ def test_the_panel_takes_a_urn_alone_and_shows_no_nan(panel):
         assert "nan" not in part.value.lower().replace("governance", "")
 
 
-def test_exploring_opens_a_copy_with_the_runs_parameters_and_keeps_what_was_written_in_it(tmp_path, monkeypatch):
+def test_exploring_opens_a_copy_with_the_runs_parameters_and_keeps_what_was_written_in_it(
+    tmp_path, monkeypatch
+):
     started = []
-    monkeypatch.setattr(lab.subprocess, "run", lambda command, check: started.append(command) or type("Done", (), {"returncode": 0}))
+    monkeypatch.setattr(
+        jupyter.subprocess,
+        "run",
+        lambda command, check: started.append(command) or type("Done", (), {"returncode": 0}),
+    )
     args = ["explore", "--out", str(tmp_path), "--region", "london", "--set", "slope=0.25", "--no-browser"]
     assert cli.main(args) == 0
     copy = tmp_path / "2022-23" / "explore.ipynb"
@@ -190,10 +217,10 @@ def test_exploring_opens_a_copy_with_the_runs_parameters_and_keeps_what_was_writ
 def test_a_notebook_that_cannot_be_opened_is_refused():
     assert cli.main(["explore", "01_ingest"]) == cli.BAD_USAGE
     with pytest.raises(LookupError, match="choose one of explore, audit_school"):
-        lab.prepare(make(), "nothing")
+        jupyter.prepare(make(), "nothing")
 
 
-@pytest.mark.parametrize("name", lab.OPENED)
+@pytest.mark.parametrize("name", jupyter.OPENED)
 def test_the_notebooks_run_by_papermill_without_a_person(name, fitted, tmp_path):
     import papermill
 

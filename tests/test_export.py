@@ -1,4 +1,6 @@
-"""`abie export`: each audience gets its share and nothing else, whole or not at all, marked, listed and private."""
+"""`abie export`: each audience gets its share and nothing else, whole or not at all, marked, listed and
+private.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import pyzipper
-from invented_run import add_routing, seal, write_run
-from pdf_text import ReadPdf
-from test_suppression import HIGH, LOW, attack, country
 
-from helpers import audience, export, export_pages, suppression
-from helpers.audience import AUDIENCES, BadSelection
+from helpers.base.dictionary import read_dictionary
+from helpers.base.faults import DataRefused
 from helpers.cli import main
-from helpers.dictionary import read_dictionary
-from helpers.faults import DataRefused
+from helpers.share import audience, contents, export, suppression
+from helpers.share.audience import AUDIENCES, BadSelection
+from tests.support.invented_run import add_routing, seal, write_run
+from tests.support.pdf_text import ReadPdf
+from tests.test_suppression import HIGH, LOW, attack, country
 
 PASSWORD = "a long enough password"
-ASKS = {"school": {"urn": 900001}, "la": {"la": "971"}, "trust": {"trust": "Invented Learning Trust"}, "rise": {"region": "North East"}}
+ASKS = {
+    "school": {"urn": 900001},
+    "la": {"la": "971"},
+    "trust": {"trust": "Invented Learning Trust"},
+    "rise": {"region": "North East"},
+}
 WITHOUT_SCHOOLS = ("public", "ofsted", "reviewer")
 
 
@@ -56,7 +63,10 @@ def test_a_school_gets_its_own_report_and_no_other(run, made):
     assert set(pd.read_csv(folder / "similar-schools.csv")["urn"]) == {900001}
 
 
-@pytest.mark.parametrize(("name", "column", "value"), [("la", "la_code", "971"), ("trust", "trust_name", "Invented Learning Trust")])
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [("la", "la_code", "971"), ("trust", "trust_name", "Invented Learning Trust")],
+)
 def test_an_authority_and_a_trust_get_all_their_schools_and_no_other(run, made, name, column, value):
     schools = register(run)
     wanted = set(schools.loc[schools[column] == value, "urn"].astype(str))
@@ -76,14 +86,20 @@ def test_links_in_a_share_lead_only_to_its_own_pages(made):
 
 def test_a_support_team_gets_its_regions_pack_and_routing_in_the_columns_of_the_dictionary(run, made):
     folder = made["rise"].path
-    assert (folder / "pack" / "index.html").read_bytes() == (run / "north-east" / "pack" / "index.html").read_bytes()
+    assert (folder / "pack" / "index.html").read_bytes() == (
+        run / "north-east" / "pack" / "index.html"
+    ).read_bytes()
     table = pd.read_csv(folder / "routing" / "referrals.csv")
     assert "urn" in table and "not_in_the_dictionary" not in table
 
 
 def test_an_analyst_gets_the_run(run, made):
     folder = made["analyst"].path
-    for name in ("north-east/expectations.parquet", "north-east/pack/index.html", "national/ingest/register.parquet"):
+    for name in (
+        "north-east/expectations.parquet",
+        "north-east/pack/index.html",
+        "national/ingest/register.parquet",
+    ):
         assert (folder / name).read_bytes() == (run / name).read_bytes()
 
 
@@ -106,7 +122,10 @@ def test_an_export_is_marked_for_its_reader_on_every_page(made):
 def test_the_manifest_lists_every_file_with_its_hash_and_says_who_what_when_and_from_which_run(run, made):
     for name, share in made.items():
         manifest = json.loads((share.path / "manifest.json").read_text(encoding="utf-8"))
-        there = {p.relative_to(share.path).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files(share.path)}
+        there = {
+            p.relative_to(share.path).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in files(share.path)
+        }
         there.pop("manifest.json")
         assert {file["file"]: file["sha256"] for file in manifest["files"]} == there
         assert manifest["audience"] == name and manifest["marking"] == share.share.marking
@@ -118,7 +137,9 @@ def test_the_manifest_lists_every_file_with_its_hash_and_says_who_what_when_and_
     assert entries["la"]["manifest_sha256"] == digest and entries["la"]["for"] == "Ashcombe Vale"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no owner-only bits: the folder's own permissions hold there")
+@pytest.mark.skipif(
+    os.name == "nt", reason="Windows keeps no owner-only bits: the folder's own permissions hold there"
+)
 def test_only_the_owner_can_read_an_export(run, made):
     for share in made.values():
         for path in [share.path, *share.path.rglob("*")]:
@@ -141,16 +162,32 @@ def test_no_school_is_named_or_numbered_where_schools_are_not_to_be_known(run, m
 
 def test_no_schools_target_is_in_a_public_export_to_any_number_of_decimals(run, made):
     asks = pd.read_parquet(run / "national" / "expectations" / "expectations.parquet")
-    exact = {f"{value:.{digits}f}" for name in ("ask_pp", "target_absence_pct", "gap_pp") for value in asks[name] for digits in (3, 4, 6)}
-    exact |= {repr(value) for name in ("ask_pp", "target_absence_pct", "gap_pp") for value in asks[name] if value not in (0, LOW, HIGH)}
+    exact = {
+        f"{value:.{digits}f}"
+        for name in ("ask_pp", "target_absence_pct", "gap_pp")
+        for value in asks[name]
+        for digits in (3, 4, 6)
+    }
+    exact |= {
+        repr(value)
+        for name in ("ask_pp", "target_absence_pct", "gap_pp")
+        for value in asks[name]
+        if value not in (0, LOW, HIGH)
+    }
     exact = {text for text in exact if len(text.rstrip("0")) > 4}  # 0.100 stands in the parameters
     for name in ("public", "ofsted"):
-        told = " ".join(path.read_text(encoding="utf-8-sig") for path in files(made[name].path) if path.name != "pack.css")
+        told = " ".join(
+            path.read_text(encoding="utf-8-sig") for path in files(made[name].path) if path.name != "pack.css"
+        )
         assert set(re.findall(r"\d+\.\d+", told)) & exact == set()
 
 
-def test_the_files_of_a_public_export_withstand_the_attack_and_do_not_when_suppression_is_removed(monkeypatch, tmp_path):
-    """From the CSV as it goes out: what is published of an invented country tells no school's ask; without suppression it tells several."""
+def test_the_files_of_a_public_export_withstand_the_attack_and_do_not_when_suppression_is_removed(
+    monkeypatch, tmp_path
+):
+    """From the CSV as it goes out: what is published of an invented country tells no school's ask; without
+    suppression it tells several.
+    """
     schools = country()
     columns = {"weight": "weight_r_to_11"}
     reg = schools.rename(columns=columns).assign(roll=schools["weight"])
@@ -160,8 +197,10 @@ def test_the_files_of_a_public_export_withstand_the_attack_and_do_not_when_suppr
         table = audience.averages(audience.assessed(reg, asks), LOW, HIGH)
         path = tmp_path / "averages.csv"
         told = table.astype("object").where(table.notna(), audience.SUPPRESSED)
-        path.write_bytes(export_pages._csv(told))
-        return pd.read_csv(path, dtype={"la_code": "str"}, na_values=[audience.SUPPRESSED], keep_default_na=True)
+        path.write_bytes(contents._csv(told))
+        return pd.read_csv(
+            path, dtype={"la_code": "str"}, na_values=[audience.SUPPRESSED], keep_default_na=True
+        )
 
     assert attack(schools, published()).min() >= suppression.MIN_WIDTH_PP
     monkeypatch.setattr(suppression, "publishable", lambda rows, low, high: set(suppression.areas(rows)))
@@ -175,7 +214,10 @@ def test_public_and_ofsted_get_the_same_figures(made):
 
 def test_a_public_export_names_no_restricted_column_with_a_row_per_school(made):
     frame = read_dictionary()
-    restricted = set(frame.loc[frame["sensitivity"] == "restricted", "name"]) - {"ask_pp", "chance_unaided"}  # told as averages, suppressed
+    restricted = set(frame.loc[frame["sensitivity"] == "restricted", "name"]) - {
+        "ask_pp",
+        "chance_unaided",
+    }  # told as averages, suppressed
     for name in ("public", "ofsted"):
         for path in made[name].path.rglob("*.csv"):
             if path.name != "dictionary.csv":
@@ -192,21 +234,28 @@ def test_averages_of_another_fit_of_the_same_release_are_refused(run, made, tmp_
 
 def test_masked_schools_share_their_bands_with_at_least_ten_and_carry_nothing_exact(run):
     folder = run / "north-east"
-    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in export_pages.CHECKED}
+    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in contents.CHECKED}
     many = {
-        name: pd.concat([frame.assign(urn=frame["urn"] + 100 * i) for i in range(12)], ignore_index=True) for name, frame in tables.items()
+        name: pd.concat([frame.assign(urn=frame["urn"] + 100 * i) for i in range(12)], ignore_index=True)
+        for name, frame in tables.items()
     }
     table = audience.masked(many)
     assert len(table) > 100
     assert table.groupby(["phase", "absence_band_pct", "size_band"]).size().min() >= audience.FEWEST_ALIKE
     assert set(table) & {"urn", "school_name", "la_code", "absence_pct", "roll", "region_name"} == set()
     assert ((table["ask_pp"] / 0.05).round(6) % 1 == 0).all()
-    assert audience.masked(many)["ask_pp"].tolist() != table["ask_pp"].tolist(), "the order must not be one that can be made again"
+    assert audience.masked(many)["ask_pp"].tolist() != table["ask_pp"].tolist(), (
+        "the order must not be one that can be made again"
+    )
 
 
 def test_an_archive_opens_with_its_password_only_and_holds_the_same_files(run, tmp_path):
     zipped = export.export(run, "la", tmp_path, la="972", password=PASSWORD)
-    assert zipped.path.name.endswith(".zip") and stat.S_IMODE(zipped.path.stat().st_mode) == 0o600 or os.name == "nt"
+    assert (
+        zipped.path.name.endswith(".zip")
+        and stat.S_IMODE(zipped.path.stat().st_mode) == 0o600
+        or os.name == "nt"
+    )
     assert [path.name for path in tmp_path.iterdir()] == [zipped.path.name], "nothing plain beside it"
     with pyzipper.AESZipFile(zipped.path) as archive:
         assert all(info.flag_bits & 1 for info in archive.infolist())
@@ -219,7 +268,10 @@ def test_an_archive_opens_with_its_password_only_and_holds_the_same_files(run, t
         manifest = json.loads(archive.read("abie-2022-23-la-972/manifest.json"))
         assert len(manifest["files"]) == len(archive.namelist()) - 1
         for file in manifest["files"]:
-            assert hashlib.sha256(archive.read(f"abie-2022-23-la-972/{file['file']}")).hexdigest() == file["sha256"]
+            assert (
+                hashlib.sha256(archive.read(f"abie-2022-23-la-972/{file['file']}")).hexdigest()
+                == file["sha256"]
+            )
     assert b"Ashcombe" not in zipped.path.read_bytes()
 
 
@@ -237,7 +289,7 @@ def test_a_failure_leaves_nothing_and_is_not_in_the_ledger(run, tmp_path, monkey
     def broken(*_args, **_options):
         raise OSError("disk full")
 
-    monkeypatch.setattr(export_pages, "_index", broken)
+    monkeypatch.setattr(contents, "_index", broken)
     before = export.ledger(run)
     with pytest.raises(OSError, match="disk full"):
         export.export(run, "la", tmp_path, la="971", password=password)
@@ -287,7 +339,11 @@ def test_a_wrong_or_missing_selection_is_told_clearly_and_ends_with_2(run, tmp_p
 
 
 def test_a_folder_that_is_no_run_is_told_what_to_give(run, tmp_path, capsys):
-    for folder, said in ((run.parent, "holds runs"), (run / "north-east", "one region of a run"), (tmp_path, "not a finished run")):
+    for folder, said in (
+        (run.parent, "holds runs"),
+        (run / "north-east", "one region of a run"),
+        (tmp_path, "not a finished run"),
+    ):
         assert main(["export", str(folder), "--audience", "public", "--to", str(tmp_path / "to")]) == 2
         assert said in re.sub(r"\s+", " ", capsys.readouterr().out)
     assert main(["export", str(run), "--audience", "public", "--to", str(run / "here")]) == 2
@@ -295,13 +351,28 @@ def test_a_folder_that_is_no_run_is_told_what_to_give(run, tmp_path, capsys):
 
 def test_a_place_that_cannot_be_written_is_told_and_ends_with_1(run, tmp_path, capsys):
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
-    assert main(["export", str(run), "--audience", "school", "--urn", "900004", "--to", str(tmp_path / "taken")]) == 1
+    assert (
+        main(["export", str(run), "--audience", "school", "--urn", "900004", "--to", str(tmp_path / "taken")])
+        == 1
+    )
     assert "Nothing was exported" in capsys.readouterr().out
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "a file"
 
 
-def test_the_password_comes_from_the_environment_or_a_prompt_never_from_the_command(run, tmp_path, monkeypatch, capsys):
-    arguments = ["export", str(run), "--audience", "school", "--urn", "900003", "--to", str(tmp_path), "--encrypt"]
+def test_the_password_comes_from_the_environment_or_a_prompt_never_from_the_command(
+    run, tmp_path, monkeypatch, capsys
+):
+    arguments = [
+        "export",
+        str(run),
+        "--audience",
+        "school",
+        "--urn",
+        "900003",
+        "--to",
+        str(tmp_path),
+        "--encrypt",
+    ]
     monkeypatch.delenv(export.PASSWORD, raising=False)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     assert main(arguments) == 2 and export.PASSWORD in capsys.readouterr().out

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.context import fit_context
-from helpers.forecast import (
+from helpers.model.context import fit_context
+from helpers.model.forecast import (
     BASELINE_COLUMNS,
     baseline,
     baseline_of,
@@ -17,7 +17,7 @@ from helpers.forecast import (
     shrinkage,
     transition,
 )
-from tests import invented_schools
+from tests.support import invented_schools
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,21 @@ def test_the_baseline_lies_between_last_year_and_context(world):
 
 def test_a_higher_rate_last_year_never_lowers_the_baseline(world):
     schools, context, _, fit = world
-    rows = context.expected.merge(schools[["urn", "absence_pct", "roll", "fsm_pct"]], on="urn", validate="1:1")
+    rows = context.expected.merge(
+        schools[["urn", "absence_pct", "roll", "fsm_pct"]], on="urn", validate="1:1"
+    )
     higher = rows.assign(absence_pct=rows["absence_pct"] + 2.0)
-    assert (baseline_of(higher, fit.parameters)["baseline_pct"] > baseline_of(rows, fit.parameters)["baseline_pct"]).all()
+    assert (
+        baseline_of(higher, fit.parameters)["baseline_pct"]
+        > baseline_of(rows, fit.parameters)["baseline_pct"]
+    ).all()
 
 
 def test_the_baseline_can_be_worked_out_by_hand():
     """y 12, c 10, lambda 0.8: 10 x 1.2 ** 0.8."""
-    assert baseline(np.array([12.0]), np.array([10.0]), np.array([0.8]))[0] == pytest.approx(11.5703, abs=1e-4)
+    assert baseline(np.array([12.0]), np.array([10.0]), np.array([0.8]))[0] == pytest.approx(
+        11.5703, abs=1e-4
+    )
     assert baseline(np.array([10.0]), np.array([10.0]), np.array([0.3]))[0] == pytest.approx(10.0)
 
 
@@ -70,7 +77,9 @@ def test_the_recovery_years_teach_nothing(world):
 
 def test_the_later_year_has_no_part_in_the_context_of_the_earlier_one(world):
     schools, _, panel, _ = world
-    moved = panel.assign(absence_pct=panel["absence_pct"] + 3.0 * (panel["year"] == "2018-19") * (panel["urn"] % 2))
+    moved = panel.assign(
+        absence_pct=panel["absence_pct"] + 3.0 * (panel["year"] == "2018-19") * (panel["urn"] % 2)
+    )
     now, then = (transition(schools, p, "2017-18", "2018-19", "secondary", 1) for p in (panel, moved))
     assert (now["c"] == then["c"]).all() and (now["y"] == then["y"]).all()
     assert (now["y_next"] != then["y_next"]).any()
@@ -89,7 +98,11 @@ def test_a_known_lasting_share_and_spread_are_found_again():
     """Made with lambda 0.8 at any size and a spread that halves when the roll is sixteen times as large."""
     rng = np.random.default_rng(11)
     n = 6000
-    c, roll, fsm = rng.uniform(4, 8, n), np.exp(rng.uniform(np.log(100), np.log(1600), n)), rng.uniform(5, 50, n)
+    c, roll, fsm = (
+        rng.uniform(4, 8, n),
+        np.exp(rng.uniform(np.log(100), np.log(1600), n)),
+        rng.uniform(5, 50, n),
+    )
     y = c * np.exp(rng.normal(0, 0.2, n))
     net = c * (y / c) ** 0.8 + rng.normal(0, 0.5, n) * (roll / 400) ** -0.25
     made = pd.DataFrame({"y": y, "c": c, "net": net, "roll": roll, "fsm_pct": fsm})

@@ -4,7 +4,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.links import MERGED, SAME, SPLIT, direct_links, linked, nearest, neighbours, predecessors
+from helpers.ingest.links import MERGED, SAME, SPLIT, direct_links, linked, nearest, neighbours, predecessors
 
 A, B, C, D, E = 100001, 100002, 100003, 100004, 100005
 
@@ -33,7 +33,11 @@ def test_a_link_given_by_one_school_only_is_enough():
 
 
 def test_chains_are_followed_to_the_end():
-    assert kinds(links((B, A, "Predecessor"), (C, B, "Predecessor"))) == {(B, A): SAME, (C, B): SAME, (C, A): SAME}
+    assert kinds(links((B, A, "Predecessor"), (C, B, "Predecessor"))) == {
+        (B, A): SAME,
+        (C, B): SAME,
+        (C, A): SAME,
+    }
 
 
 def test_a_grandparent_listed_beside_the_parent_is_no_merger():
@@ -74,7 +78,9 @@ def test_two_schools_that_call_each_other_predecessor_do_not_loop():
 
 
 def test_the_walk_stops_at_the_first_school_that_was_there():
-    older, newer = neighbours(links((B, A, "Predecessor"), (C, B, "Predecessor"), (C, D, "Predecessor"), (D, E, "Predecessor")))
+    older, newer = neighbours(
+        links((B, A, "Predecessor"), (C, B, "Predecessor"), (C, D, "Predecessor"), (D, E, "Predecessor"))
+    )
     assert nearest(C, older, {A, B, D}) == [B, D]
     assert nearest(C, older, {A, E}) == [A, E]
     assert nearest(A, newer, {C}) == [C]
@@ -82,7 +88,15 @@ def test_the_walk_stops_at_the_first_school_that_was_there():
 
 URNS = st.integers(100001, 100012)
 TYPES = st.sampled_from(
-    ["Predecessor", "Successor", "Predecessor - merged", "Successor - Split School", "Sixth Form Centre Link", "Other", "Closure"]
+    [
+        "Predecessor",
+        "Successor",
+        "Predecessor - merged",
+        "Successor - Split School",
+        "Sixth Form Centre Link",
+        "Other",
+        "Closure",
+    ]
 )
 FRAMES = st.lists(st.tuples(URNS, URNS, TYPES), max_size=14).map(lambda rows: links(*rows))
 
@@ -91,7 +105,9 @@ FRAMES = st.lists(st.tuples(URNS, URNS, TYPES), max_size=14).map(lambda rows: li
 @given(FRAMES)
 def test_no_school_is_its_own_predecessor_or_relative(frame):
     found, pairs = predecessors(frame), linked(frame)
-    assert (found["urn"] != found["predecessor_urn"]).all() and not found.duplicated(["urn", "predecessor_urn"]).any()
+    assert (found["urn"] != found["predecessor_urn"]).all() and not found.duplicated(
+        ["urn", "predecessor_urn"]
+    ).any()
     assert (pairs["urn"] != pairs["related_urn"]).all() and not pairs.duplicated().any()
 
 
@@ -116,7 +132,7 @@ def test_predecessors_are_transitive(frame):
 
 
 def test_most_schools_gone_since_2018_have_a_predecessor_row(open_data):
-    from helpers.sources import read_folder
+    from helpers.ingest.readers import read_folder
 
     readings = read_folder(open_data / "gias", only={"links"})
     found = predecessors(readings.links)

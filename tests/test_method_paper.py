@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from helpers import forecast
-from helpers.expectation import shown_minimum, target
-from helpers.params import make
-from helpers.paths import ROOT
+from helpers.base.params import make
+from helpers.base.paths import ROOT
+from helpers.expectations.formula import shown_minimum, target
+from helpers.model import forecast
 
 PAPER = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
 EXAMPLE = PAPER[PAPER.index("## A worked example") : PAPER.index("## How the parts are made")]
@@ -32,7 +32,12 @@ def test_the_worked_example_is_what_the_code_gives():
     assert f"**{norm.cdf((t - baseline + y - t) / sd):.0%}".replace("%", " %**") in EXAMPLE
 
 
-QUOTED = {"slope": "b = {}", "floor_pp": "floor {}", "cap_pp": "cap {}", "national_path_pp": "{} points a year"}
+QUOTED = {
+    "slope": "b = {}",
+    "floor_pp": "floor {}",
+    "cap_pp": "cap {}",
+    "national_path_pp": "{} points a year",
+}
 
 
 @pytest.mark.parametrize(("name", "words"), QUOTED.items())

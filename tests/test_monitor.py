@@ -1,4 +1,6 @@
-"""Verdicts and progress: no verdict without an outcome, noise is called noise, and a shock is always shown both ways."""
+"""Verdicts and progress: no verdict without an outcome, noise is called noise, and a shock is always shown
+both ways.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +9,66 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_attendance import LEVEL, published, weekly_counts
 
-from helpers.monitor import judgement, progress
-from helpers.monitor.judgement import VERDICTS, Rules, area_effects, changed_circumstances, rebase, shock_effects, verdicts
+from helpers.monitor import progress
+from helpers.monitor import verdicts as judgement
 from helpers.monitor.shocks import find
 from helpers.monitor.snapshots import clean
-from helpers.sources.recorded_shocks import empty
+from helpers.monitor.verdicts import (
+    VERDICTS,
+    Rules,
+    area_effects,
+    changed_circumstances,
+    rebase,
+    shock_effects,
+    verdicts,
+)
+from helpers.records.recorded_shocks import empty
+from tests.support.invented_attendance import LEVEL, published, weekly_counts
 
 AREA = "E00000003"
 NO_SHOCKS = pd.DataFrame(
-    {"urn": pd.Series(dtype="int64"), "shock_effect_pp": pd.Series(dtype="float64"), "shock_codes": pd.Series(dtype="str")}
+    {
+        "urn": pd.Series(dtype="int64"),
+        "shock_effect_pp": pd.Series(dtype="float64"),
+        "shock_codes": pd.Series(dtype="str"),
+    }
 )
 
 
 def schools(n: int = 1, target=8.0, sd=0.7, absence=9.0, context=8.5, baseline=8.9):
     urns = 100_001 + np.arange(n)
-    base = pd.DataFrame({"urn": urns, "phase": "secondary", "absence_pct": absence, "context_expected_pct": context})
+    base = pd.DataFrame(
+        {"urn": urns, "phase": "secondary", "absence_pct": absence, "context_expected_pct": context}
+    )
     base = base.assign(baseline_pct=baseline, sd_pp=sd)
-    asks = pd.DataFrame({"urn": urns, "target_absence_pct": target, "minimum_attendance_shown_pct": np.floor((100 - target) * 10) / 10})
+    asks = pd.DataFrame(
+        {
+            "urn": urns,
+            "target_absence_pct": target,
+            "minimum_attendance_shown_pct": np.floor((100 - target) * 10) / 10,
+        }
+    )
     return base, asks
 
 
 def outcome(values, year="2023-24"):
-    return pd.DataFrame({"urn": 100_001 + np.arange(len(values)), "year": year, "absence_pct": np.asarray(values, dtype="float64")})
+    return pd.DataFrame(
+        {
+            "urn": 100_001 + np.arange(len(values)),
+            "year": year,
+            "absence_pct": np.asarray(values, dtype="float64"),
+        }
+    )
 
 
 def moved(n: int, by: float = 0.0):
     return pd.DataFrame({"urn": 100_001 + np.arange(n), "movement_pp": by, "movement_area": "London"})
 
 
-@pytest.mark.parametrize(("rate", "word"), [(7.9, "met"), (8.5, "within_noise"), (9.5, "missed_by_more_than_noise")])
+@pytest.mark.parametrize(
+    ("rate", "word"), [(7.9, "met"), (8.5, "within_noise"), (9.5, "missed_by_more_than_noise")]
+)
 def test_a_verdict_is_one_of_three_words_by_how_far_and_how_noisy(rate, word):
     row = verdicts(*schools(), outcome([rate]), moved(1), NO_SHOCKS).iloc[0]
     assert row["verdict"] == word and row["words"]
@@ -50,7 +81,9 @@ def test_a_school_without_an_outcome_gets_no_verdict():
 
 
 def test_without_a_published_movement_there_is_no_verdict_either():
-    assert verdicts(*schools(), outcome([9.9]), moved(1, np.nan), NO_SHOCKS)["verdict"].tolist() == ["too_early"]
+    assert verdicts(*schools(), outcome([9.9]), moved(1, np.nan), NO_SHOCKS)["verdict"].tolist() == [
+        "too_early"
+    ]
 
 
 @given(st.floats(0, 30), st.floats(-1, 1), st.floats(0, 2), st.floats(0.2, 3))
@@ -74,8 +107,15 @@ def test_what_the_whole_region_did_changes_no_shortfall(shift, rate):
 def test_a_school_that_reached_the_number_in_its_report_is_never_said_to_have_missed_it():
     base, asks = schools(sd=0.3)
     row = verdicts(base, asks, outcome([8.0]), moved(1, -1.0), NO_SHOCKS).iloc[0]
-    assert row["z"] > 1.28 and row["met_as_published"] and row["verdict"] == "met" and "reached the minimum" in row["words"]
-    strict = verdicts(base, asks, outcome([8.0]), moved(1, -1.0), NO_SHOCKS, rules=Rules(promise_kept=False)).iloc[0]
+    assert (
+        row["z"] > 1.28
+        and row["met_as_published"]
+        and row["verdict"] == "met"
+        and "reached the minimum" in row["words"]
+    )
+    strict = verdicts(
+        base, asks, outcome([8.0]), moved(1, -1.0), NO_SHOCKS, rules=Rules(promise_kept=False)
+    ).iloc[0]
     assert strict["verdict"] == "missed_by_more_than_noise"
 
 
@@ -109,7 +149,12 @@ def test_a_missing_roll_or_share_decides_nothing():
 
 def test_two_outcomes_for_a_school_or_two_years_are_refused():
     with pytest.raises(ValueError, match="one year"):
-        verdicts(*schools(2), pd.concat([outcome([8.0]), outcome([8.0, 8.0], "2024-25").tail(1)]), moved(2), NO_SHOCKS)
+        verdicts(
+            *schools(2),
+            pd.concat([outcome([8.0]), outcome([8.0, 8.0], "2024-25").tail(1)]),
+            moved(2),
+            NO_SHOCKS,
+        )
     with pytest.raises(ValueError, match="two outcomes"):
         verdicts(*schools(), pd.concat([outcome([8.0]), outcome([8.1])]), moved(1), NO_SHOCKS)
 
@@ -126,14 +171,17 @@ def test_a_second_year_is_measured_from_the_first_years_outcome_and_from_the_fir
     expected = (9.9 - 0.1 - target["target_absence_pct"].iloc[0]) / again["sd_pp"].iloc[0]
     assert one.loc["2024-25", "z"] == pytest.approx(expected)
     assert (
-        one.loc["2024-25", "fixed_z"] == pytest.approx((9.9 - 0.2 - 8.0) / 0.7) and one.loc["2023-24", "fixed_z"] == one.loc["2023-24", "z"]
+        one.loc["2024-25", "fixed_z"] == pytest.approx((9.9 - 0.2 - 8.0) / 0.7)
+        and one.loc["2023-24", "fixed_z"] == one.loc["2023-24", "z"]
     )
     last = out[(out["urn"] == 100_003) & (out["year"] == "2024-25")]
     assert last["verdict"].tolist() == ["too_early"]
 
 
 def test_with_no_outcome_at_all_every_school_is_too_early():
-    out = judgement.follow(*schools(3), outcome([]), ["2023-24"], {"2023-24": moved(3)}, {"2023-24": NO_SHOCKS})
+    out = judgement.follow(
+        *schools(3), outcome([]), ["2023-24"], {"2023-24": moved(3)}, {"2023-24": NO_SHOCKS}
+    )
     assert out["verdict"].eq("too_early").all() and len(out) == 3 and out["year"].eq("2023-24").all()
 
 
@@ -142,21 +190,39 @@ def test_the_second_year_starts_from_the_first_years_outcome():
     again, target = rebase(base, asks, outcome([10.0]), moved(1, 0.2))
     weight = (8.9 - 8.5) / (9.0 - 8.5)
     assert again["baseline_pct"].item() == pytest.approx(8.7 + weight * (10.0 - 8.7))
-    assert target["target_absence_pct"].item() == pytest.approx(again["baseline_pct"].item() - 0.8), "0.9 are more than the cap"
+    assert target["target_absence_pct"].item() == pytest.approx(again["baseline_pct"].item() - 0.8), (
+        "0.9 are more than the cap"
+    )
 
 
 def places(n=2):
-    return pd.DataFrame({"urn": 100_001 + np.arange(n), "la_code": "203", "la_ons_code": AREA, "region_name": "London", "phase": "primary"})
+    return pd.DataFrame(
+        {
+            "urn": 100_001 + np.arange(n),
+            "la_code": "203",
+            "la_ons_code": AREA,
+            "region_name": "London",
+            "phase": "primary",
+        }
+    )
 
 
 @pytest.fixture(scope="module")
 def ill():
-    return clean(published(weekly_counts(seed=11, plant=[(AREA, "primary", "2023-24", 13, "illness_sessions", 0.06)])))
+    return clean(
+        published(weekly_counts(seed=11, plant=[(AREA, "primary", "2023-24", 13, "illness_sessions", 0.06)]))
+    )
 
 
 def test_a_planted_shock_helps_exactly_the_schools_of_its_area_and_phase(ill):
     found = find(ill.periods)
-    here = pd.concat([places(), places(1).assign(urn=100_009, phase="secondary"), places(1).assign(urn=100_010, la_ons_code="E01000002")])
+    here = pd.concat(
+        [
+            places(),
+            places(1).assign(urn=100_009, phase="secondary"),
+            places(1).assign(urn=100_010, la_ons_code="E01000002"),
+        ]
+    )
     effects = shock_effects(added(found.shocks), empty(), here, "2023-24")
     helped = effects[effects["shock_codes"].str.contains("illness")].set_index("urn")["shock_effect_pp"]
     assert helped.index.tolist() == [100_001, 100_002] and helped.between(0.10, 0.20).all()
@@ -168,18 +234,30 @@ def test_a_planted_shock_helps_exactly_the_schools_of_its_area_and_phase(ill):
 def added(found, base="2022-23"):
     """Effects beyond the base year, without year-end rates of religious observance."""
     kinds = dict.fromkeys(["geography", "area", "region_name", "phase", "year"], "str")
-    kinds |= {"end": "datetime64[s]", "school_week": "int64", "religious_sessions": "float64", "possible_sessions": "float64"}
+    kinds |= {
+        "end": "datetime64[s]",
+        "school_week": "int64",
+        "religious_sessions": "float64",
+        "possible_sessions": "float64",
+    }
     no_year_end = pd.DataFrame({c: pd.Series(dtype=k) for c, k in kinds.items()})
     return area_effects(found, no_year_end, base, "2023-24")
 
 
 def test_a_shock_that_the_base_year_had_too_excuses_nothing(ill):
     found = find(ill.periods).shocks
-    mine = found[(found["area"] == AREA) & (found["year"] == "2023-24") & (found["code"] == "illness") & (found["phase"] == "primary")]
+    mine = found[
+        (found["area"] == AREA)
+        & (found["year"] == "2023-24")
+        & (found["code"] == "illness")
+        & (found["phase"] == "primary")
+    ]
     same = mine.assign(year="2022-23")
     half = mine.assign(year="2022-23", effect_year_pp=mine["effect_year_pp"] / 2)
     assert len(added(mine)) == len(mine) and added(pd.concat([mine, same])).empty
-    assert added(pd.concat([mine, half]))["effect_year_pp"].sum() == pytest.approx(mine["effect_year_pp"].sum() / 2)
+    assert added(pd.concat([mine, half]))["effect_year_pp"].sum() == pytest.approx(
+        mine["effect_year_pp"].sum() / 2
+    )
 
 
 @pytest.mark.parametrize("feast_in_base_year", [False, True])
@@ -190,24 +268,40 @@ def test_a_feast_that_moved_within_term_time_excuses_nothing(feast_in_base_year)
     cleaned = clean(published(weekly_counts(seed=11, plant=plant)))
     found = find(cleaned.periods).shocks
     effect = area_effects(found, cleaned.snapshots, "2022-23", "2023-24")
-    here = effect[(effect["la_ons_code"] == AREA) & (effect["phase"] == "primary") & (effect["code"] == "religious_observance")]
+    here = effect[
+        (effect["la_ons_code"] == AREA)
+        & (effect["phase"] == "primary")
+        & (effect["code"] == "religious_observance")
+    ]
     expected = 0.0 if feast_in_base_year else 100 * 0.05 / 39
     assert here["effect_year_pp"].sum() == pytest.approx(expected, abs=0.03)
 
 
 def recorded(**values):
-    row = {"scope": "school", "urn": 100_001, "year": "2023-24", "start": pd.Timestamp("2023-11-27"), "end": pd.Timestamp("2023-12-01")}
+    row = {
+        "scope": "school",
+        "urn": 100_001,
+        "year": "2023-24",
+        "start": pd.Timestamp("2023-11-27"),
+        "end": pd.Timestamp("2023-12-01"),
+    }
     row |= {"code": "illness", "effect_year_pp": 0.5, "phase": "", "la_code": None} | values
     return pd.DataFrame([row]).reindex(columns=empty().columns)
 
 
 def test_a_schools_own_record_takes_the_place_of_its_areas_shock(ill):
     found = find(ill.periods)
-    effects = shock_effects(added(found.shocks), recorded(), places(), "2023-24").set_index("urn")["shock_effect_pp"]
-    alone = shock_effects(added(found.shocks), empty(), places(), "2023-24").set_index("urn")["shock_effect_pp"]
+    effects = shock_effects(added(found.shocks), recorded(), places(), "2023-24").set_index("urn")[
+        "shock_effect_pp"
+    ]
+    alone = shock_effects(added(found.shocks), empty(), places(), "2023-24").set_index("urn")[
+        "shock_effect_pp"
+    ]
     assert effects[100_001] == pytest.approx(0.5) and effects[100_002] == pytest.approx(alone[100_002])
     elsewhen = recorded(start=pd.Timestamp("2024-02-05"), end=pd.Timestamp("2024-02-09"))
-    both = shock_effects(added(found.shocks), elsewhen, places(), "2023-24").set_index("urn")["shock_effect_pp"]
+    both = shock_effects(added(found.shocks), elsewhen, places(), "2023-24").set_index("urn")[
+        "shock_effect_pp"
+    ]
     assert both[100_001] == pytest.approx(0.5 + alone[100_001])
 
 
@@ -225,7 +319,13 @@ def test_the_movement_is_that_of_region_and_phase_and_england_where_it_has_none(
          ("2022-23", "england", "England", "primary", 6.1), ("2023-24", "england", "England", "primary", 5.8)],
         columns=["year", "geography", "area_name", "phase", "rate_pct"],
     ).assign(measure="absence")  # fmt: skip
-    here = pd.DataFrame({"urn": [1, 2, 3], "region_name": ["London", "South West", "London"], "phase": ["primary", "primary", "secondary"]})
+    here = pd.DataFrame(
+        {
+            "urn": [1, 2, 3],
+            "region_name": ["London", "South West", "London"],
+            "phase": ["primary", "primary", "secondary"],
+        }
+    )
     out = judgement.movement(rates, here, "2022-23", "2023-24")
     assert out["movement_pp"].round(6).tolist()[:2] == [-0.8, -0.3] and np.isnan(out["movement_pp"].iloc[2])
     assert out["movement_area"].tolist() == ["London", "England", "England"]
@@ -256,15 +356,22 @@ def test_a_year_settles_and_never_unsettles(cleaned):
 def paths(cleaned):
     base, asks = schools(2, target=5.0, baseline=5.4, absence=5.5, context=5.2)
     here = places().assign(la_ons_code=[AREA, "E99999999"])
-    shape, left = progress.season(cleaned.snapshots, leave_out="2023-24"), progress.settling(cleaned.snapshots)
+    shape, left = (
+        progress.season(cleaned.snapshots, leave_out="2023-24"),
+        progress.settling(cleaned.snapshots),
+    )
     return progress.path(base.drop(columns="phase"), asks, here, cleaned.snapshots, "2023-24", shape, left)
 
 
 def test_an_average_school_of_its_area_ends_its_path_on_target_plus_the_areas_movement(paths, cleaned):
     last = paths.sort_values("school_week").groupby("urn").tail(1)
     assert (last["target_pct"] - last["area_movement_pp"]).round(6).tolist() == [5.0, 5.0]
-    assert (last["upper_pct"] - last["lower_pct"]).abs().max() < 1e-9, "nothing is left to chance at the end of the year"
-    assert paths.groupby("urn")["path_from"].first().tolist() == ["la", "region"], "an unknown authority falls back on its region"
+    assert (last["upper_pct"] - last["lower_pct"]).abs().max() < 1e-9, (
+        "nothing is left to chance at the end of the year"
+    )
+    assert paths.groupby("urn")["path_from"].first().tolist() == ["la", "region"], (
+        "an unknown authority falls back on its region"
+    )
 
 
 def test_limits_narrow_towards_the_end_of_the_year(paths):
@@ -276,11 +383,18 @@ def test_limits_narrow_towards_the_end_of_the_year(paths):
 def test_in_autumn_it_is_too_early_and_in_summer_it_is_not(paths):
     one = paths[paths["urn"] == 100_001]
     for week, expected in ((4, "too_early"), (44, "off_course_by_more_than_noise")):
-        row, autumn = one[one["school_week"] == week].iloc[0], one.loc[one["school_week"] == 12, "left"].item()
-        so_far = pd.DataFrame({"urn": [100_001], "school_week": [week], "absence_pct": [row["target_pct"] + 3.0]})
+        row, autumn = (
+            one[one["school_week"] == week].iloc[0],
+            one.loc[one["school_week"] == 12, "left"].item(),
+        )
+        so_far = pd.DataFrame(
+            {"urn": [100_001], "school_week": [week], "absence_pct": [row["target_pct"] + 3.0]}
+        )
         read = progress.read_progress(so_far, paths, too_early=autumn)
         assert read["course"].tolist() == [expected] and read["words"].str.len().gt(10).all()
-    on_path = one[one["school_week"] == 44][["urn", "school_week", "target_pct"]].rename(columns={"target_pct": "absence_pct"})
+    on_path = one[one["school_week"] == 44][["urn", "school_week", "target_pct"]].rename(
+        columns={"target_pct": "absence_pct"}
+    )
     assert progress.read_progress(on_path, paths)["course"].tolist() == ["on_course"]
 
 
@@ -289,7 +403,10 @@ def test_control_limits_are_two_point_six_six_mean_moving_ranges():
     chart = progress.xmr(values)
     half = 2.66 * values.diff().abs().mean()
     assert chart["upper"].iloc[0] == pytest.approx(values.mean() + half) and chart["signal"].eq("").all()
-    assert progress.xmr(pd.concat([values, pd.Series([12.0])], ignore_index=True))["signal"].iloc[-1] == "beyond_limits"
+    assert (
+        progress.xmr(pd.concat([values, pd.Series([12.0])], ignore_index=True))["signal"].iloc[-1]
+        == "beyond_limits"
+    )
     with pytest.raises(ValueError, match="too few"):
         progress.xmr(values.head(7))
 
@@ -307,11 +424,23 @@ def test_over_dispersion_is_recovered_from_area_series(phi, tau):
     p = LEVEL["primary"] / 100
     rate = LEVEL["primary"] + rng.standard_normal(n.shape) * np.sqrt(phi * 1e4 * p * (1 - p) / n + tau**2)
     start = pd.Timestamp("2023-09-04") + pd.to_timedelta(7 * np.arange(30), unit="D")
-    la = pd.DataFrame({"absence_pct": rate.ravel(), "possible_sessions": n.ravel(), "area": np.tile(np.arange(40).astype(str), 30)})
+    la = pd.DataFrame(
+        {
+            "absence_pct": rate.ravel(),
+            "possible_sessions": n.ravel(),
+            "area": np.tile(np.arange(40).astype(str), 30),
+        }
+    )
     la["start"] = np.repeat(start, 40)
     la = la.assign(geography="la", region_name="London")
     region = pd.DataFrame(
-        {"geography": "region", "area": "London", "absence_pct": LEVEL["primary"], "possible_sessions": 1e8, "start": start}
+        {
+            "geography": "region",
+            "area": "London",
+            "absence_pct": LEVEL["primary"],
+            "possible_sessions": 1e8,
+            "start": start,
+        }
     )
     both = pd.concat([la, region], ignore_index=True).assign(phase="primary", kind="weekly", year="2023-24")
     fit = progress.dispersion(both.assign(end=both["start"] + pd.Timedelta(days=4))).iloc[0]
@@ -321,12 +450,16 @@ def test_over_dispersion_is_recovered_from_area_series(phi, tau):
 
 
 def test_a_funnel_is_wider_for_fewer_sessions():
-    rows = pd.DataFrame({"phase": "primary", "absence_pct": [6.1, 6.1], "expected_pct": 5.5, "possible_sessions": [1e4, 1e6]})
+    rows = pd.DataFrame(
+        {"phase": "primary", "absence_pct": [6.1, 6.1], "expected_pct": 5.5, "possible_sessions": [1e4, 1e6]}
+    )
     out = progress.funnel(rows, pd.DataFrame({"phase": ["primary"], "phi": [27.0], "tau_pp": [0.12]}))
     assert out["upper_pct"].is_monotonic_decreasing and out["outside"].tolist() == [False, True]
 
 
-@pytest.mark.parametrize(("above", "course"), [(4.5, "off_course_by_more_than_noise"), (0.0, "on_course"), (-0.2, "on_course")])
+@pytest.mark.parametrize(
+    ("above", "course"), [(4.5, "off_course_by_more_than_noise"), (0.0, "on_course"), (-0.2, "on_course")]
+)
 def test_at_the_end_of_the_year_nothing_is_left_to_chance(above, course):
     end = {"urn": [1], "school_week": [45], "target_pct": [11.5], "sd_pp": [0.0], "left": [0.0]}
     so_far = pd.DataFrame({"urn": [1], "school_week": [45], "absence_pct": [11.5 + above]})
@@ -343,14 +476,20 @@ def test_the_latest_week_is_the_last_one_that_has_a_path():
         }
     )
     paths = pd.DataFrame({"urn": [1, 1], "school_week": [2, 9]})
-    assert progress.latest(weeks, paths).to_dict("records") == [{"urn": 1, "school_week": 2, "absence_pct": 5.0}]
+    assert progress.latest(weeks, paths).to_dict("records") == [
+        {"urn": 1, "school_week": 2, "absence_pct": 5.0}
+    ]
     assert progress.latest(weeks, paths.head(0)).empty
 
 
 def test_a_school_that_did_all_that_its_report_asked_has_met_it_whatever_the_region_did():
     base, asks = schools()
     row = verdicts(base, asks, outcome([8.0]), moved(1, -0.3), NO_SHOCKS).iloc[0]
-    assert row["z"] > 0 and row["verdict"] == "met" and "reached the minimum in the school's report: met" in row["words"]
+    assert (
+        row["z"] > 0
+        and row["verdict"] == "met"
+        and "reached the minimum in the school's report: met" in row["words"]
+    )
 
 
 def test_the_second_years_ask_keeps_to_the_formulas_limits():
@@ -359,4 +498,6 @@ def test_the_second_years_ask_keeps_to_the_formulas_limits():
     again, target = rebase(base, asks, outcome([10.0]), moved(1))
     assert again["baseline_pct"].item() - target["target_absence_pct"].item() == pytest.approx(0.8)
     high, asked = rebase(base, asks, outcome([14.0]), moved(1))
-    assert high["baseline_pct"].item() < 13.5 and asked["target_absence_pct"].item() == pytest.approx(14.0 - 1.2)
+    assert high["baseline_pct"].item() < 13.5 and asked["target_absence_pct"].item() == pytest.approx(
+        14.0 - 1.2
+    )

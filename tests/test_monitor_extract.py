@@ -1,4 +1,6 @@
-"""A school's own extract and shocks entered by hand: two shapes, one result, and refusals that say what to do."""
+"""A school's own extract and shocks entered by hand: two shapes, one result, and refusals that say what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.faults import DataRefused
-from helpers.paths import ROOT
-from helpers.sources.own_extract import KINDS, SPELLINGS, find_own_extracts, read_own_extract, recognise, whole_school
-from helpers.sources.recorded_shocks import COLUMNS, REQUIRED, empty, read_recorded_shocks
+from helpers.base.faults import DataRefused
+from helpers.base.paths import ROOT
+from helpers.records.own_extract import (
+    KINDS,
+    SPELLINGS,
+    find_own_extracts,
+    read_own_extract,
+    recognise,
+    whole_school,
+)
+from helpers.records.recorded_shocks import COLUMNS, REQUIRED, empty, read_recorded_shocks
 
 WIDE = "urn,week_commencing,possible_sessions,attended_sessions,authorised_sessions,unauthorised_sessions,pupils,code_I,code_R,code_Y\n"
 WEEKS = ["100001,2023-09-11,2000,1880,90,30,200,70,0,0", "100001,2023-09-18,1600,1500,80,20,200,60,4,400"]
@@ -40,14 +49,26 @@ def test_a_wide_extract_is_read(tmp_path):
     extract = read_own_extract(write(tmp_path, WIDE + "\n".join(WEEKS) + "\n"))
     assert extract.shape == "wide" and extract.notes == []
     first, second = extract.weeks.to_dict("records")
-    assert first["absence_pct"] == pytest.approx(6.0) and first["year"] == "2023-24" and first["year_group"] == "all"
+    assert (
+        first["absence_pct"] == pytest.approx(6.0)
+        and first["year"] == "2023-24"
+        and first["year_group"] == "all"
+    )
     assert second["closed_sessions"] == 400 and second["religious_sessions"] == 4
 
 
 def test_a_long_export_gives_the_same_week_as_the_wide_one(tmp_path):
     wide = read_own_extract(write(tmp_path, WIDE + WEEKS[0] + "\n")).weeks.iloc[0]
     long = read_own_extract(write(tmp_path, LONG)).weeks.iloc[0]
-    for column in ("urn", "week_commencing", "year", "possible_sessions", "overall_absence_sessions", "illness_sessions", "absence_pct"):
+    for column in (
+        "urn",
+        "week_commencing",
+        "year",
+        "possible_sessions",
+        "overall_absence_sessions",
+        "illness_sessions",
+        "absence_pct",
+    ):
         assert long[column] == wide[column], column
 
 
@@ -61,18 +82,26 @@ def test_a_reason_that_the_extract_does_not_give_is_missing_not_zero(tmp_path):
     weeks = read_own_extract(write(tmp_path, WIDE + WEEKS[0] + "\n")).weeks
     assert weeks["medical_sessions"].isna().all() and weeks["holiday_sessions"].isna().all()
     long = read_own_extract(write(tmp_path, LONG)).weeks
-    assert (long["holiday_sessions"] == 0).all(), "a long export lists every code it has, so a code that is absent was not used"
+    assert (long["holiday_sessions"] == 0).all(), (
+        "a long export lists every code it has, so a code that is absent was not used"
+    )
 
 
 @given(st.dictionaries(st.sampled_from(sorted(KINDS)), st.integers(0, 500), min_size=1))
 @settings(max_examples=60, deadline=None)
 def test_attended_and_missed_always_make_the_possible_sessions(tmp_path_factory, counts):
     lines = [f'100001,2023-09-11,"{code}",{n}' for code, n in counts.items()]
-    path = write(tmp_path_factory.mktemp("long"), "urn,week_commencing,code,count\n" + "\n".join(lines) + "\n")
+    path = write(
+        tmp_path_factory.mktemp("long"), "urn,week_commencing,code,count\n" + "\n".join(lines) + "\n"
+    )
     week = read_own_extract(path).weeks.iloc[0]
     counted = ("attended_sessions", "authorised_sessions", "unauthorised_sessions")
     assert week["possible_sessions"] == sum(n for code, n in counts.items() if KINDS[code] in counted)
-    assert week["overall_absence_sessions"] == week["authorised_sessions"] + week["unauthorised_sessions"] <= week["possible_sessions"]
+    assert (
+        week["overall_absence_sessions"]
+        == week["authorised_sessions"] + week["unauthorised_sessions"]
+        <= week["possible_sessions"]
+    )
 
 
 def test_the_name_of_the_file_plays_no_part_but_its_columns_do():
@@ -83,7 +112,11 @@ def test_the_name_of_the_file_plays_no_part_but_its_columns_do():
 
 def test_a_pupils_name_is_refused_before_anything_is_read(tmp_path):
     faults = refused(write(tmp_path, "UPN,urn,week_commencing,code,count\nA123,100001,2023-09-11,I,2\n"))
-    assert [f.code for f in faults] == ["pupil_data"] and faults[0].column == "UPN" and "delete this file" in faults[0].what_to_do
+    assert (
+        [f.code for f in faults] == ["pupil_data"]
+        and faults[0].column == "UPN"
+        and "delete this file" in faults[0].what_to_do
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +145,11 @@ def test_year_groups_add_up_to_the_school_and_a_total_beside_them_is_refused(tmp
     header = "urn,week_commencing,year_group,possible_sessions,attended_sessions,authorised_sessions,unauthorised_sessions\n"
     parts = "100001,2023-09-11,7,1000,950,40,10\n100001,2023-09-11,8,1000,930,50,20\n"
     whole = whole_school(read_own_extract(write(tmp_path, header + parts)).weeks)
-    assert len(whole) == 1 and whole["absence_pct"].item() == pytest.approx(6.0) and whole["cum_absence_pct"].item() == pytest.approx(6.0)
+    assert (
+        len(whole) == 1
+        and whole["absence_pct"].item() == pytest.approx(6.0)
+        and whole["cum_absence_pct"].item() == pytest.approx(6.0)
+    )
     faults = refused(write(tmp_path, header + parts + "100001,2023-09-11,,2000,1880,90,30\n"))
     assert faults[0].code == "total_and_parts"
 
@@ -132,7 +169,10 @@ def test_extracts_are_looked_for_in_one_folder_only(tmp_path):
 
 
 def test_the_format_pages_name_every_column_and_every_code():
-    weeks, records = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("in-year-format.md", "records-format.md"))
+    weeks, records = (
+        (ROOT / "docs" / name).read_text(encoding="utf-8")
+        for name in ("in-year-format.md", "records-format.md")
+    )
     assert [name for name in SPELLINGS if f"`{name}`" not in weeks] == []
     assert [name for name in REQUIRED if f"`{name}`" not in records] == []
     assert [code for code in KINDS if f"`{code}`" not in weeks] == []

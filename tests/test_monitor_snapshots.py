@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_attendance import ENDS, LAS, REGIONS, YEARS, published, weekly_counts
 
+from helpers.ingest.readers import read_folder
 from helpers.monitor import snapshots
 from helpers.monitor.snapshots import COUNTS, clean, covered_to, difference
-from helpers.sources import read_folder
+from tests.support.invented_attendance import ENDS, LAS, REGIONS, YEARS, published, weekly_counts
 
 AREAS = 1 + len(REGIONS) + LAS * len(REGIONS)
 KEYS = ["geography", "area", "phase", "year"]
@@ -31,12 +31,18 @@ def counts(cleaned, level="snapshot"):
     return cleaned.counts[cleaned.counts["level"] == level].groupby("code")["n"].sum().to_dict()
 
 
-@given(st.lists(st.lists(st.integers(0, 10**9), min_size=len(COUNTS), max_size=len(COUNTS)), min_size=1, max_size=12))
+@given(
+    st.lists(
+        st.lists(st.integers(0, 10**9), min_size=len(COUNTS), max_size=len(COUNTS)), min_size=1, max_size=12
+    )
+)
 @settings(max_examples=60, deadline=None)
 def test_differencing_and_cumulating_restores_the_snapshots(steps):
     cumulative = pd.DataFrame(np.cumsum(steps, axis=0), columns=COUNTS).astype("float64")
     ends = pd.date_range("2023-09-15", periods=len(steps), freq="14D").astype("datetime64[s]")
-    rows = cumulative.assign(geography="la", area="A", phase="primary", year="2023-24", end=ends, start=pd.Timestamp("2023-09-01"))
+    rows = cumulative.assign(
+        geography="la", area="A", phase="primary", year="2023-24", end=ends, start=pd.Timestamp("2023-09-01")
+    )
     back = difference(rows)
     assert back[COUNTS].cumsum().equals(cumulative)
     assert back["start"].iloc[1:].tolist() == (ends[:-1] + pd.Timedelta(days=1)).tolist()
@@ -74,7 +80,9 @@ def test_an_impossible_publication_is_put_aside_for_all_areas(attendance):
     broken = attendance.copy()
     broken.loc[broken["published"].eq(day) & broken["geography"].eq("england"), COUNTS] *= 50
     cleaned = clean(broken)
-    aside = cleaned.quarantine[cleaned.quarantine["published"].eq(day) & cleaned.quarantine["level"].eq("snapshot")]
+    aside = cleaned.quarantine[
+        cleaned.quarantine["published"].eq(day) & cleaned.quarantine["level"].eq("snapshot")
+    ]
     assert len(aside) == AREAS * 2
     assert set(aside["code"]) == {"too_many_sessions", "publication_impossible"}
     friday = covered_to(pd.Series([day]))[0]
@@ -90,10 +98,14 @@ def test_a_total_that_falls_is_put_aside_and_the_next_period_starts_afresh(atten
     broken.loc[mine & broken["published"].isin(later), COUNTS] *= 0.6
     cleaned = clean(broken)
     fallen = cleaned.quarantine[cleaned.quarantine["code"] == "not_monotone"]
-    assert fallen[["area", "phase", "year"]].drop_duplicates().values.tolist() == [[area, "primary", "2022-23"]]
+    assert fallen[["area", "phase", "year"]].drop_duplicates().values.tolist() == [
+        [area, "primary", "2022-23"]
+    ]
     assert len(fallen) == 1 and fallen["value"].item() < 0 and fallen["column"].item() == "possible_sessions"
     after = cleaned.periods[
-        (cleaned.periods["area"] == area) & (cleaned.periods["phase"] == "primary") & (cleaned.periods["year"] == "2022-23")
+        (cleaned.periods["area"] == area)
+        & (cleaned.periods["phase"] == "primary")
+        & (cleaned.periods["year"] == "2022-23")
     ]
     assert (after["end"] > fallen["end"].item()).sum() > 5
 
@@ -133,7 +145,9 @@ def test_the_corrupt_first_file_is_put_aside(real):
 
 
 def test_the_double_counting_of_spring_2023_is_put_aside(real):
-    aside = real.quarantine[real.quarantine["geography"].eq("england") & real.quarantine["phase"].eq("primary")]
+    aside = real.quarantine[
+        real.quarantine["geography"].eq("england") & real.quarantine["phase"].eq("primary")
+    ]
     spring = aside[aside["published"].between("2023-02-20", "2023-05-31")]
     assert len(spring) == 7 and set(spring["code"]) == {"too_many_sessions"}
     assert not (real.periods.loc[real.periods["kind"] == "ytd", "possible_sessions"] <= 0).any()

@@ -1,4 +1,6 @@
-"""Contract of the notebooks: one question each, no functions, the same parameters, headline figures that a test compares."""
+"""Contract of the notebooks: one question each, no functions, the same parameters, headline figures that a
+test compares.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ import sys
 import nbformat
 import pytest
 
-from helpers.params import parameters_cell
-from helpers.paths import NOTEBOOKS
-from helpers.pipeline import STEPS
+from helpers.base.params import parameters_cell
+from helpers.base.paths import NOTEBOOKS
+from helpers.run.pipeline import STEPS
 
 ALL = sorted(NOTEBOOKS.glob("*.ipynb"))
 PIPELINE = [NOTEBOOKS / f"{step}.ipynb" for step in STEPS]

@@ -1,21 +1,21 @@
 """One school, many years: register, statuses and the panel with predecessors joined."""
 
-import gate_data
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_links import links
 
-from helpers import blocks
-from helpers.dictionary import columns
-from helpers.faults import DataRefused
-from helpers.panel import PANEL, build_panel, one_figure_each
-from helpers.params import REGIONS
-from helpers.register import STATUSES, build_register, register_urns, status_counts
-from helpers.sources import Readings
-from helpers.sources.readings import conform
+from helpers.base.dictionary import columns
+from helpers.base.faults import DataRefused
+from helpers.base.params import REGIONS
+from helpers.ingest import age_ranges
+from helpers.ingest.panel import PANEL, build_panel, one_figure_each
+from helpers.ingest.readers import Readings
+from helpers.ingest.readers.readings import conform
+from helpers.ingest.register import STATUSES, build_register, register_urns, status_counts
+from tests.support import gate_data
+from tests.test_links import links
 
 country = gate_data.country
 A, B, C, D = 100001, 100002, 100003, 100004
@@ -24,13 +24,28 @@ OLD, NEW = "2018-19", "2022-23"
 
 def readings(census, absence, link_rows=(), detail=()):
     """Small readings: census rows (urn, year, phase, roll), absence rows (urn, year, rate[, publication])."""
-    c = pd.DataFrame(census, columns=["urn", "year", "phase", "roll"]).assign(la_code="201", file="census.csv", row=2)
-    a = pd.DataFrame([(*row, "performance_tables")[:4] for row in absence], columns=["urn", "year", "absence_pct", "publication"])
-    a = a.assign(persistent_pct=a["absence_pct"] * 3, decimals=1, la_code="201", file="abs.csv", row=range(2, 2 + len(a)))
+    c = pd.DataFrame(census, columns=["urn", "year", "phase", "roll"]).assign(
+        la_code="201", file="census.csv", row=2
+    )
+    a = pd.DataFrame(
+        [(*row, "performance_tables")[:4] for row in absence],
+        columns=["urn", "year", "absence_pct", "publication"],
+    )
+    a = a.assign(
+        persistent_pct=a["absence_pct"] * 3,
+        decimals=1,
+        la_code="201",
+        file="abs.csv",
+        row=range(2, 2 + len(a)),
+    )
     d = pd.DataFrame(detail, columns=["urn", "year", "phase", "roll", "open_date"])
-    d = d.assign(la_code="201", la_name="Camden", region_name="London", school_name="A school", row=2, file="spc.csv")
+    d = d.assign(
+        la_code="201", la_name="Camden", region_name="London", school_name="A school", row=2, file="spc.csv"
+    )
     d = d.assign(all_through=False, open_date=pd.to_datetime(d["open_date"]))
-    rates = pd.DataFrame({"year": [NEW], "geography": "la", "area_code": "201", "area_name": "Camden", "region_name": "London"})
+    rates = pd.DataFrame(
+        {"year": [NEW], "geography": "la", "area_code": "201", "area_name": "Camden", "region_name": "London"}
+    )
     return Readings(
         census=conform(c, "census"), absence=conform(a, "absence"), links=links(*link_rows), census_detail=conform(d, "census_detail"),
         area_rates=conform(rates.assign(phase="primary", measure="absence", rate_pct=5.0, file="rates.csv"), "area_rates"),
@@ -42,9 +57,17 @@ def panel_of(r, release=NEW):
 
 
 def test_an_academy_carries_the_figure_of_the_school_it_was():
-    r = readings([(A, OLD, "primary", 200), (B, NEW, "primary", 210)], [(A, OLD, 4.0), (B, NEW, 6.0)], [(B, A, "Predecessor")])
+    r = readings(
+        [(A, OLD, "primary", 200), (B, NEW, "primary", 210)],
+        [(A, OLD, 4.0), (B, NEW, 6.0)],
+        [(B, A, "Predecessor")],
+    )
     panel = panel_of(r)
-    assert panel.loc[(B, OLD), ["published_urn", "link_kind", "absence_pct"]].tolist() == [A, "same_school", 4.0]
+    assert panel.loc[(B, OLD), ["published_urn", "link_kind", "absence_pct"]].tolist() == [
+        A,
+        "same_school",
+        4.0,
+    ]
     assert panel.loc[(B, NEW), ["published_urn", "link_kind", "absence_pct"]].tolist() == [B, "own", 6.0]
     assert A not in panel.index.get_level_values(0)
 
@@ -66,20 +89,31 @@ def test_a_merger_without_all_its_figures_is_missing_and_coded():
 
 
 def test_a_school_that_took_another_in_is_compared_with_both():
-    """An infant school that became a primary by taking in the juniors: its own old figure is of other children."""
+    """An infant school that became a primary by taking in the juniors: its own old figure is of other
+    children.
+    """
     census = [(A, OLD, "primary", 100), (B, OLD, "primary", 300), (A, NEW, "primary", 400)]
-    row = panel_of(readings(census, [(A, OLD, 4.0), (B, OLD, 8.0), (A, NEW, 6.0)], [(A, B, "Predecessor - merged")])).loc[(A, OLD)]
+    row = panel_of(
+        readings(census, [(A, OLD, 4.0), (B, OLD, 8.0), (A, NEW, 6.0)], [(A, B, "Predecessor - merged")])
+    ).loc[(A, OLD)]
     assert row["absence_pct"] == 7.0 and row["link_kind"] == "merged" and row["published_urns"] == f"{A}+{B}"
 
 
 def test_a_nursery_school_taken_in_has_no_figure_and_no_weight():
     census = [(A, OLD, "primary", 100), (B, OLD, "nursery", 60), (A, NEW, "primary", 160)]
-    row = panel_of(readings(census, [(A, OLD, 4.0), (A, NEW, 6.0)], [(A, B, "Predecessor - merged")])).loc[(A, OLD)]
+    row = panel_of(readings(census, [(A, OLD, 4.0), (A, NEW, 6.0)], [(A, B, "Predecessor - merged")])).loc[
+        (A, OLD)
+    ]
     assert row["absence_pct"] == 4.0 and row["link_kind"] == "own"
 
 
 def test_a_merger_after_the_release_changes_nothing_yet():
-    census = [(A, OLD, "primary", 100), (B, OLD, "primary", 300), (A, NEW, "primary", 100), (B, NEW, "primary", 300)]
+    census = [
+        (A, OLD, "primary", 100),
+        (B, OLD, "primary", 300),
+        (A, NEW, "primary", 100),
+        (B, NEW, "primary", 300),
+    ]
     absence = [(u, y, rate) for u, rate in ((A, 4.0), (B, 8.0)) for y in (OLD, NEW)]
     panel = panel_of(readings(census, absence, [(A, B, "Predecessor - merged", "2024-08-31")]))
     assert panel.loc[(A, OLD), "absence_pct"] == 4.0 and (panel["link_kind"] == "own").all()
@@ -87,7 +121,11 @@ def test_a_merger_after_the_release_changes_nothing_yet():
 
 def test_parts_of_a_split_school_show_the_figure_of_the_whole():
     census = [(A, OLD, "secondary", 900), (A, NEW, "secondary", 500), (B, NEW, "secondary", 400)]
-    row = panel_of(readings(census, [(A, OLD, 5.0), (A, NEW, 8.0), (B, NEW, 9.0)], [(B, A, "Predecessor - Split School")]))
+    row = panel_of(
+        readings(
+            census, [(A, OLD, 5.0), (A, NEW, 8.0), (B, NEW, 9.0)], [(B, A, "Predecessor - Split School")]
+        )
+    )
     assert row.loc[(B, OLD), ["absence_pct", "link_kind", "published_urn"]].tolist() == [5.0, "split", A]
     assert row.loc[(A, OLD), "link_kind"] == "own"
 
@@ -101,10 +139,14 @@ def test_a_chain_stops_at_the_school_that_had_the_figure():
 
 def test_a_figure_after_the_release_is_found_under_the_only_successor():
     census = [(A, NEW, "primary", 200)]
-    panel = panel_of(readings(census, [(A, NEW, 6.0), (B, "2023-24", 5.5, "ees")], [(B, A, "Predecessor", "2023-09-01")]))
+    panel = panel_of(
+        readings(census, [(A, NEW, 6.0), (B, "2023-24", 5.5, "ees")], [(B, A, "Predecessor", "2023-09-01")])
+    )
     assert panel.loc[(A, "2023-24"), ["published_urn", "link_kind"]].tolist() == [B, "same_school"]
     merged = [(B, A, "Predecessor"), (B, C, "Predecessor")]
-    panel = panel_of(readings([*census, (C, NEW, "primary", 90)], [(A, NEW, 6.0), (B, "2023-24", 5.5, "ees")], merged))
+    panel = panel_of(
+        readings([*census, (C, NEW, "primary", 90)], [(A, NEW, 6.0), (B, "2023-24", 5.5, "ees")], merged)
+    )
     assert (A, "2023-24") not in panel.index
 
 
@@ -118,12 +160,16 @@ def test_the_performance_tables_win_over_the_other_publication():
 @given(st.lists(st.tuples(st.integers(1, 2000), st.floats(0.5, 40)), min_size=2, max_size=6))
 def test_a_merged_figure_lies_between_those_of_its_parts(parts):
     urns = range(100001, 100001 + len(parts))
-    census = [(u, OLD, "primary", roll) for u, (roll, _) in zip(urns, parts, strict=True)] + [(D + 500, NEW, "primary", 50)]
+    census = [(u, OLD, "primary", roll) for u, (roll, _) in zip(urns, parts, strict=True)] + [
+        (D + 500, NEW, "primary", 50)
+    ]
     absence = [(u, OLD, rate) for u, (_, rate) in zip(urns, parts, strict=True)]
     r = readings(census, absence, [(D + 500, u, "Predecessor") for u in urns])
     row = panel_of(r).loc[(D + 500, OLD)]
     rates = [rate for _, rate in parts]
-    assert min(rates) - 1e-9 <= row["absence_pct"] <= max(rates) + 1e-9 and row["roll"] == sum(roll for roll, _ in parts)
+    assert min(rates) - 1e-9 <= row["absence_pct"] <= max(rates) + 1e-9 and row["roll"] == sum(
+        roll for roll, _ in parts
+    )
 
 
 def test_statuses_follow_their_order():
@@ -133,14 +179,19 @@ def test_statuses_follow_their_order():
     ]  # fmt: skip
     detail = [(100007, NEW, "primary", 150, "2023-01-01"), (100008, NEW, "primary", 150, "2023-01-01")]
     absence = [(u, NEW, 6.0) for u in (A, D, 100005, 100007, 100008, 100009)]
-    register = build_register(readings(census, absence, [(100008, 100010, "Predecessor")], detail), NEW).set_index("urn")
+    register = build_register(
+        readings(census, absence, [(100008, 100010, "Predecessor")], detail), NEW
+    ).set_index("urn")
     expected = {
         A: "assessed", B: "alternative_provision", C: "nursery", D: "special_range_only", 100005: "tiny", 100006: "no_published_absence",
         100007: "new", 100008: "assessed", 100009: "not_in_census",
     }  # fmt: skip
     got = register["status"].to_dict()
-    # the small census of this test lacks most features, so schools with a detailed row are judged by what that row holds
-    assert {u: s for u, s in got.items() if s != "incomplete_data"} == {u: s for u, s in expected.items() if got[u] != "incomplete_data"}
+    # the small census of this test lacks most features, so schools with a detailed row are judged by what
+    # that row holds
+    assert {u: s for u, s in got.items() if s != "incomplete_data"} == {
+        u: s for u, s in expected.items() if got[u] != "incomplete_data"
+    }
     assert (register.loc[register["status"] != "assessed", "status_note"] != "").all()
     assert sum(status_counts(register).values()) == len(register) == len(expected)
 
@@ -154,11 +205,18 @@ def test_the_register_has_the_dictionary_columns_and_one_row_per_school(country)
     for year, register in country.registers.items():
         assert set(columns("schools")) <= set(register.columns)
         assert register["urn"].is_unique and len(register) == len(register_urns(country.readings, year))
-        assert set(register["region_name"]) == set(REGIONS) and register["school_name"].notna().all() and register["phase"].notna().all()
+        assert (
+            set(register["region_name"]) == set(REGIONS)
+            and register["school_name"].notna().all()
+            and register["phase"].notna().all()
+        )
         assert list(status_counts(register)) == STATUSES
     here = country.register
     assert here["easting"].notna().mean() > 0.97 and here["idaci_rank"].notna().mean() > 0.98
-    shares = here.loc[here["status"] == "assessed", ["fsm_pct", "sixth_form_pct", "nursery_pct", "years_6_to_8_pct", "girls_pct"]]
+    shares = here.loc[
+        here["status"] == "assessed",
+        ["fsm_pct", "sixth_form_pct", "nursery_pct", "years_6_to_8_pct", "girls_pct"],
+    ]
     assert shares.notna().all().all() and ((shares >= 0) & (shares <= 100)).all().all()
 
 
@@ -180,7 +238,9 @@ def test_most_schools_reach_back_to_before_the_pandemic(country):
     assert assessed["pre_pandemic_absence_pct"].notna().mean() > 0.95
     single = panel[panel["link_kind"].isin(["own", "same_school", "split"])]
     published = one_figure_each(country.readings.absence).set_index(["urn", "year"])["absence_pct"]
-    theirs = published.reindex(pd.MultiIndex.from_arrays([single["published_urn"].astype("int64"), single["year"]]))
+    theirs = published.reindex(
+        pd.MultiIndex.from_arrays([single["published_urn"].astype("int64"), single["year"]])
+    )
     np.testing.assert_array_equal(single["absence_pct"].to_numpy(), theirs.to_numpy())
 
 
@@ -194,13 +254,15 @@ def test_the_register_of_2022_23_has_the_counts_of_the_published_files(open_data
 
 
 def detail_row(**pupils):
-    row = {c: 0.0 for c in [*blocks.YEARS_R_TO_11, *blocks.SIXTH_FORM, "pupils_nursery"]} | pupils
-    row["pupils_r_to_11"] = sum(row[c] for c in blocks.YEARS_R_TO_11)
-    return row | {"roll": row["pupils_r_to_11"] + row["pupils_nursery"] + sum(row[c] for c in blocks.SIXTH_FORM)}
+    row = {c: 0.0 for c in [*age_ranges.YEARS_R_TO_11, *age_ranges.SIXTH_FORM, "pupils_nursery"]} | pupils
+    row["pupils_r_to_11"] = sum(row[c] for c in age_ranges.YEARS_R_TO_11)
+    return row | {
+        "roll": row["pupils_r_to_11"] + row["pupils_nursery"] + sum(row[c] for c in age_ranges.SIXTH_FORM)
+    }
 
 
 def years(first, last, each=30.0):
-    names = [*blocks.YEARS_R_TO_11, *blocks.SIXTH_FORM]
+    names = [*age_ranges.YEARS_R_TO_11, *age_ranges.SIXTH_FORM]
     return detail_row(**{c: each for c in names[first : last + 1]})
 
 
@@ -215,17 +277,26 @@ def years(first, last, each=30.0):
     ],
 )  # fmt: skip
 def test_blocks_follow_age_range_and_selection(phase, first, last, more, block):
-    row = years(first, last) | {"phase": phase, "admissions_policy": "Non-selective", "middle_school": None} | more
-    assert blocks.blocks(pd.DataFrame([row])).tolist() == [block]
+    row = (
+        years(first, last)
+        | {"phase": phase, "admissions_policy": "Non-selective", "middle_school": None}
+        | more
+    )
+    assert age_ranges.blocks(pd.DataFrame([row])).tolist() == [block]
 
 
 def test_a_stray_pupil_does_not_change_the_block():
-    row = years(7, 11) | {"pupils_year_6": 1.0, "phase": "secondary", "admissions_policy": "Non-selective", "middle_school": None}
-    assert blocks.blocks(pd.DataFrame([row])).tolist() == ["secondary"]
+    row = years(7, 11) | {
+        "pupils_year_6": 1.0,
+        "phase": "secondary",
+        "admissions_policy": "Non-selective",
+        "middle_school": None,
+    }
+    assert age_ranges.blocks(pd.DataFrame([row])).tolist() == ["secondary"]
 
 
 def test_year_shares_and_mean_year_group():
-    out = blocks.year_shares(pd.DataFrame([years(0, 6), years(12, 13), detail_row()]))
+    out = age_ranges.year_shares(pd.DataFrame([years(0, 6), years(12, 13), detail_row()]))
     assert out["mean_year_group"].iloc[0] == 3 and np.isnan(out["mean_year_group"].iloc[1])
     assert out["sixth_form_pct"].tolist()[:2] == [0, 100] and np.isnan(out["sixth_form_pct"].iloc[2])
     assert out["years_6_to_8_pct"].iloc[0] == pytest.approx(100 / 7)
@@ -235,4 +306,4 @@ def test_grammar_area_is_the_share_of_pupils_in_selective_schools():
     rows = [years(7, 11, each) for each in (10.0, 30.0, 50.0)]
     frame = pd.DataFrame(rows).assign(phase="secondary", la_code=["201", "201", "202"])
     frame["admissions_policy"] = ["Selective", "Non-selective", "Unknown"]
-    assert blocks.grammar_area(frame).tolist() == [25, 25, 0]
+    assert age_ranges.grammar_area(frame).tolist() == [25, 25, 0]

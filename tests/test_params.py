@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import params
-from helpers.paths import PARAMS
+from helpers.base import params
+from helpers.base.paths import PARAMS
 
 
 def test_a_misspelt_parameter_is_refused_with_the_name_meant():
@@ -33,7 +33,9 @@ def test_limits_that_cannot_hold_together_are_refused():
 
 def test_the_committed_parameter_files_and_schema_are_those_the_model_writes(tmp_path):
     for path in params.write_params(tmp_path):
-        assert (PARAMS / path.name).read_text() == path.read_text(), f"{path.name} has drifted: run `python -m helpers.params`"
+        assert (PARAMS / path.name).read_text() == path.read_text(), (
+            f"{path.name} has drifted: run `python -m helpers.base.params`"
+        )
     assert {p.name for p in PARAMS.iterdir()} == {p.name for p in tmp_path.iterdir()}
 
 
@@ -67,7 +69,11 @@ def test_any_text_is_a_region_or_refused_with_the_list(text):
 
 
 def test_regions_are_found_by_name_or_slug_in_any_case():
-    assert params.region_from("yorkshire-and-the-humber") == params.region_from("YORKSHIRE AND THE HUMBER") == "Yorkshire and The Humber"
+    assert (
+        params.region_from("yorkshire-and-the-humber")
+        == params.region_from("YORKSHIRE AND THE HUMBER")
+        == "Yorkshire and The Humber"
+    )
 
 
 def test_the_parameters_cell_gives_the_defaults_back():

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.context import fit_context
-from helpers.forecast import fit_forecast
-from helpers.peers import NOISE_Z, PEER_COLUMNS, coordinates, find_peers, nearest, why
-from tests import invented_schools
+from helpers.model.context import fit_context
+from helpers.model.forecast import fit_forecast
+from helpers.peers.search import NOISE_Z, PEER_COLUMNS, coordinates, find_peers, nearest, why
+from tests.support import invented_schools
 
 PARAMETERS = SimpleNamespace(peers_k=20, region_penalty=0.3, named_max=4, named_cap=6)
 
@@ -49,9 +49,13 @@ def test_a_predecessor_or_successor_is_never_a_peer(world):
     pairs = set(map(tuple, both[["urn", "peer_urn"]].to_numpy()))
     linked = set(map(tuple, world.links[["urn", "related_urn"]].to_numpy()))
     assert not pairs & (linked | {(b, a) for a, b in linked})
-    unlinked = find_peers(world.schools, world.baseline, world.context.weights, world.links.iloc[:0], PARAMETERS).peers
+    unlinked = find_peers(
+        world.schools, world.baseline, world.context.weights, world.links.iloc[:0], PARAMETERS
+    ).peers
     found = set(map(tuple, unlinked[["urn", "peer_urn"]].to_numpy()))
-    assert found & (linked | {(b, a) for a, b in linked}), "without the links some would be peers, else the test proves nothing"
+    assert found & (linked | {(b, a) for a, b in linked}), (
+        "without the links some would be peers, else the test proves nothing"
+    )
 
 
 def test_selective_schools_and_phases_are_never_mixed(world):
@@ -89,7 +93,13 @@ def test_selective_schools_never_widen_even_when_few(world):
 
 def test_the_answer_does_not_depend_on_the_order_of_the_register(world):
     shuffled = world.schools.sample(frac=1, random_state=5)
-    again = find_peers(shuffled, world.baseline.sample(frac=1, random_state=6), world.context.weights, world.links, PARAMETERS)
+    again = find_peers(
+        shuffled,
+        world.baseline.sample(frac=1, random_state=6),
+        world.context.weights,
+        world.links,
+        PARAMETERS,
+    )
     pd.testing.assert_frame_equal(again.peers, world.fit.peers)
     pd.testing.assert_frame_equal(again.alternatives, world.fit.alternatives)
 
@@ -117,7 +127,9 @@ def test_kilometres_are_straight_lines_in_the_national_grid(world):
     place = world.schools.set_index("urn")[["easting", "northing"]]
     row = world.fit.peers.iloc[0]
     a, b = place.loc[row["urn"]], place.loc[row["peer_urn"]]
-    assert row["km"] == pytest.approx(((a["easting"] - b["easting"]) ** 2 + (a["northing"] - b["northing"]) ** 2) ** 0.5 / 1000)
+    assert row["km"] == pytest.approx(
+        ((a["easting"] - b["easting"]) ** 2 + (a["northing"] - b["northing"]) ** 2) ** 0.5 / 1000
+    )
 
 
 def test_the_search_finds_what_sorting_all_distances_finds():
@@ -141,7 +153,8 @@ def test_why_compares_feature_by_feature_and_its_shares_add_up(world):
 
 def test_why_refuses_schools_that_cannot_be_compared(world):
     primary, secondary, special = (
-        int(world.schools.loc[world.schools["phase"] == p, "urn"].iloc[0]) for p in ("primary", "secondary", "special")
+        int(world.schools.loc[world.schools["phase"] == p, "urn"].iloc[0])
+        for p in ("primary", "secondary", "special")
     )
     with pytest.raises(ValueError, match="different phases"):
         why(world.schools, world.context.weights, primary, secondary)
@@ -151,17 +164,23 @@ def test_why_refuses_schools_that_cannot_be_compared(world):
 
 def test_peers_of_an_earlier_run_are_kept_where_they_still_exist(world):
     old = world.fit.peers
-    leaning = world.context.weights.assign(weight=lambda w: np.where(w["feature"] == "log_roll", 20.0, w["weight"]))
+    leaning = world.context.weights.assign(
+        weight=lambda w: np.where(w["feature"] == "log_roll", 20.0, w["weight"])
+    )
     fresh = find_peers(world.schools, world.baseline, leaning, world.links, PARAMETERS)
     gone = int(old["peer_urn"].value_counts().index[0])
     left = world.schools.assign(status=lambda s: np.where(s["urn"] == gone, "new", s["status"]))
     base = world.baseline[world.baseline["urn"] != gone]
     kept = find_peers(left, base, leaning, world.links, PARAMETERS, frozen=old)
-    was = set(map(tuple, old.loc[(old["urn"] != gone) & (old["peer_urn"] != gone), ["urn", "peer_urn"]].to_numpy()))
+    was = set(
+        map(tuple, old.loc[(old["urn"] != gone) & (old["peer_urn"] != gone), ["urn", "peer_urn"]].to_numpy())
+    )
     now = set(map(tuple, kept.peers[["urn", "peer_urn"]].to_numpy()))
     assert was <= now and len(now - was) > 0
     assert gone not in set(kept.peers["peer_urn"])
-    assert len(was & set(map(tuple, fresh.peers[["urn", "peer_urn"]].to_numpy()))) < 0.9 * len(was), "without freezing they would have changed"
+    assert len(was & set(map(tuple, fresh.peers[["urn", "peer_urn"]].to_numpy()))) < 0.9 * len(was), (
+        "without freezing they would have changed"
+    )
     assert (kept.peers.groupby("urn")["rank"].agg(["min", "max", "nunique"]) == [1, 20, 20]).all().all()
     assert (kept.peers.groupby("urn")["distance"].diff().dropna() >= 0).all()
     both = pd.concat([kept.peers, kept.alternatives])
@@ -169,21 +188,31 @@ def test_peers_of_an_earlier_run_are_kept_where_they_still_exist(world):
 
 
 def test_a_block_is_widened_only_when_it_has_too_few_schools_for_the_peers(world):
-    few = world.schools.assign(block=lambda s: np.where((s["phase"] == "primary") & (np.arange(len(s)) < 30), "infant", s["block"]))
+    few = world.schools.assign(
+        block=lambda s: np.where((s["phase"] == "primary") & (np.arange(len(s)) < 30), "infant", s["block"])
+    )
     enough = find_peers(few, world.baseline, world.context.weights, world.links, PARAMETERS)
     block = few.set_index("urn")["block"]
     infants = enough.peers[enough.peers["urn"].map(block) == "infant"]
     assert set(infants["peer_urn"].map(block)) == {"infant"} and (enough.summary["code"] == "").all()
-    fewer = few.assign(block=lambda s: np.where((s["block"] == "infant") & (np.arange(len(s)) >= 15), "primary", s["block"]))
+    fewer = few.assign(
+        block=lambda s: np.where((s["block"] == "infant") & (np.arange(len(s)) >= 15), "primary", s["block"])
+    )
     widened = find_peers(fewer, world.baseline, world.context.weights, world.links, PARAMETERS)
     codes = widened.summary.set_index("urn")["code"]
-    assert codes[codes.index.map(fewer.set_index("urn")["block"]) == "infant"].eq("widened: infant with primary").all()
+    assert (
+        codes[codes.index.map(fewer.set_index("urn")["block"]) == "infant"]
+        .eq("widened: infant with primary")
+        .all()
+    )
     assert (codes != "").sum() == 15
 
 
 def test_who_was_named_is_named_again_when_peers_are_kept(world):
     before = pd.concat([world.fit.peers, world.fit.alternatives])
-    leaning = world.context.weights.assign(weight=lambda w: np.where(w["feature"] == "log_roll", 6.0, w["weight"]))
+    leaning = world.context.weights.assign(
+        weight=lambda w: np.where(w["feature"] == "log_roll", 6.0, w["weight"])
+    )
     named = {}
     for kind, frozen in (("kept", before), ("fresh", None)):
         fit = find_peers(world.schools, world.baseline, leaning, world.links, PARAMETERS, frozen=frozen)

@@ -1,4 +1,6 @@
-"""A full papermill run of two regions of the sample, and back tests on what it left: the contract, the identities, resume, failure."""
+"""A full papermill run of two regions of the sample, and back tests on what it left: the contract, the
+identities, resume, failure.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,12 @@ import papermill
 import pytest
 from rich.console import Console
 
-from helpers import cli, pipeline
-from helpers.dictionary import columns
-from helpers.params import PRE_PANDEMIC, make
-from helpers.paths import NOTEBOOKS, PARAMS
-from helpers.store import read_json
+from helpers import cli
+from helpers.base.dictionary import columns
+from helpers.base.params import PRE_PANDEMIC, make
+from helpers.base.paths import NOTEBOOKS, PARAMS
+from helpers.base.store import read_json
+from helpers.run import pipeline
 
 TWO = ["London", "North East"]
 quiet = Console(quiet=True)
@@ -43,7 +46,10 @@ def done(tmp_path_factory):
 def region(request, done):
     """Folder and frames of one of the two regions."""
     run = done.model_copy(update={"region": request.param})
-    frames = {name: pd.read_parquet(run.region_folder / f"{name}.parquet") for name in ("schools", "baseline", "peers", "expectations")}
+    frames = {
+        name: pd.read_parquet(run.region_folder / f"{name}.parquet")
+        for name in ("schools", "baseline", "peers", "expectations")
+    }
     return run, frames
 
 
@@ -69,7 +75,9 @@ def test_the_parts_of_every_ask_add_up(region):
     np.testing.assert_allclose(parts, asks["ask_pp"], atol=1e-9)
     np.testing.assert_allclose(asks["absence_pct"] - asks["target_absence_pct"], asks["ask_pp"], atol=1e-9)
     np.testing.assert_allclose(100 - asks["target_absence_pct"], asks["minimum_attendance_pct"], atol=1e-9)
-    np.testing.assert_allclose(asks["absence_pct"] - asks["baseline_pct"], asks["return_to_normal_pp"], atol=1e-9)
+    np.testing.assert_allclose(
+        asks["absence_pct"] - asks["baseline_pct"], asks["return_to_normal_pp"], atol=1e-9
+    )
 
 
 def test_no_ask_is_outside_its_limits_as_computed_or_as_shown(region):
@@ -85,7 +93,9 @@ def test_the_asks_of_england_average_to_the_national_path(done):
     schools = pd.read_parquet(done.national_folder / "ingest" / "register.parquet")
     both = asks.merge(schools[["urn", "phase", "roll"]], on="urn", validate="1:1")
     for _, phase in both.groupby("phase"):
-        assert np.average(phase["ask_pp"], weights=phase["roll"]) == pytest.approx(done.national_path_pp, abs=0.001)
+        assert np.average(phase["ask_pp"], weights=phase["roll"]) == pytest.approx(
+            done.national_path_pp, abs=0.001
+        )
 
 
 def test_a_school_is_never_its_own_peer_and_selective_schools_stay_among_themselves(region):
@@ -94,7 +104,8 @@ def test_a_school_is_never_its_own_peer_and_selective_schools_stay_among_themsel
     assert (peers["urn"] != peers["peer_urn"]).all()
     register = pd.read_parquet(run.national_folder / "ingest" / "register.parquet").set_index("urn")
     assert (
-        peers["urn"].map(register["block"]).str.contains("selective") == peers["peer_urn"].map(register["block"]).str.contains("selective")
+        peers["urn"].map(register["block"]).str.contains("selective")
+        == peers["peer_urn"].map(register["block"]).str.contains("selective")
     ).all()
     assert (peers["same_region"] == (peers["peer_urn"].map(register["region_name"]) == run.region)).all()
 
@@ -124,12 +135,18 @@ def test_executed_notebooks_are_kept_with_their_charts_as_pages(region):
 
 def test_the_quality_record_and_manifest_say_what_was_used(region):
     run, frames = region
-    quality, manifest = read_json(run.region_folder / "quality.json"), read_json(run.region_folder / "manifest.json")
+    quality, manifest = (
+        read_json(run.region_folder / "quality.json"),
+        read_json(run.region_folder / "manifest.json"),
+    )
     assert quality["verdict"] == "pass" and quality["region"] == run.region
     assert sum(quality["status_counts"].values()) == len(frames["schools"])
     assert {r["year"] for r in quality["reconciliation"]} >= {run.release, PRE_PANDEMIC}
     assert manifest["sample"] is True and manifest["parameters"]["region"] == run.region
-    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in [*manifest["inputs"].values(), *manifest["artefacts"].values()])
+    assert all(
+        re.fullmatch(r"[0-9a-f]{64}", digest)
+        for digest in [*manifest["inputs"].values(), *manifest["artefacts"].values()]
+    )
 
 
 def test_support_and_monitor_hand_over_marked_folders_that_the_manifest_names(region):
@@ -147,10 +164,14 @@ def test_support_and_monitor_hand_over_marked_folders_that_the_manifest_names(re
 
 def test_nobody_is_listed_without_two_verdicts_and_every_place_is_for_somebody_listed(region):
     run, frames = region
-    referrals, offers, verdicts = (pd.read_parquet(run.region_folder / f"{n}.parquet") for n in ("referrals", "offers", "verdicts"))
+    referrals, offers, verdicts = (
+        pd.read_parquet(run.region_folder / f"{n}.parquet") for n in ("referrals", "offers", "verdicts")
+    )
     years = verdicts[verdicts["z"].notna()].groupby("urn").size()
     assert (referrals["urn"].map(years) == 2).all() and set(offers["urn"]) <= set(referrals["urn"])
-    assert set(referrals["urn"]) <= set(frames["schools"].loc[frames["schools"]["status"] == "assessed", "urn"])
+    assert set(referrals["urn"]) <= set(
+        frames["schools"].loc[frames["schools"]["status"] == "assessed", "urn"]
+    )
 
 
 def test_what_was_agreed_stands_on_the_page_beside_the_minimum_and_changes_neither(done):
@@ -166,7 +187,10 @@ def test_a_new_record_makes_only_the_steps_from_the_report_on_stale(done, tmp_pa
     folder = shutil.copytree(run.records_folder, tmp_path / "records")
     with (folder / "agreed.csv").open("a", encoding="utf-8") as handle:
         handle.write("901790,challenge,,2024-03-01,another line,A Person\n")
-    keys = [[pipeline.step_key(r, s, "") for s in pipeline.STEPS] for r in (run, run.model_copy(update={"records": str(folder)}))]
+    keys = [
+        [pipeline.step_key(r, s, "") for s in pipeline.STEPS]
+        for r in (run, run.model_copy(update={"records": str(folder)}))
+    ]
     changed = [step for step, one, two in zip(pipeline.STEPS, *keys, strict=True) if one != two]
     assert changed[0] == "05_report" and set(changed) == set(pipeline.READ_RECORDS)
 
@@ -186,8 +210,23 @@ def test_a_damaged_artefact_is_made_again_and_nothing_before_it(done):
 
 
 def test_a_killed_run_resumes_to_the_same_hashes(done, tmp_path):
-    command = [sys.executable, "-m", "helpers.cli", "run", "--out", str(tmp_path), "--jobs", "1", "--region", TWO[0], "--region", TWO[1]]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "helpers.cli",
+        "run",
+        "--out",
+        str(tmp_path),
+        "--jobs",
+        "1",
+        "--region",
+        TWO[0],
+        "--region",
+        TWO[1],
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     stamp = tmp_path / done.release / "london" / ".stamps" / "03_peers.json"
     deadline = time.monotonic() + 600
     while not stamp.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -195,7 +234,9 @@ def test_a_killed_run_resumes_to_the_same_hashes(done, tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert stamp.exists(), "the run ended before it could be killed"
-    assert not (tmp_path / done.release / "north-east" / "manifest.json").exists(), "killed too late to prove anything"
+    assert not (tmp_path / done.release / "north-east" / "manifest.json").exists(), (
+        "killed too late to prove anything"
+    )
     again = done.model_copy(update={"out": str(tmp_path)})
     results = pipeline.run_all(again, TWO, jobs=2, console=quiet)
     assert all(r.ok for r in results) and "01_ingest" in results[0].skipped
@@ -259,5 +300,8 @@ def test_bad_usage_exits_with_2_before_anything_starts(words, capsys):
 
 
 def test_a_folder_without_data_exits_with_1_and_says_what_to_do(tmp_path, capsys):
-    assert cli.main(["run", "--region", "London", "--data", str(tmp_path / "none"), "--out", str(tmp_path)]) == cli.FAILED
+    assert (
+        cli.main(["run", "--region", "London", "--data", str(tmp_path / "none"), "--out", str(tmp_path)])
+        == cli.FAILED
+    )
     assert "folder" in capsys.readouterr().out

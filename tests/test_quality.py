@@ -2,20 +2,20 @@
 
 import json
 
-import gate_data
 import numpy as np
 import pandas as pd
 import pytest
-from gate_data import RELEASE, YEARS, naming, show
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.faults import DataRefused
-from helpers.params import REGIONS
-from helpers.quality.gate import Quality
-from helpers.quality.reconciliation import RECONCILIATION, TOLERANCES
-from helpers.quality.schools import HIGHEST, MOST_FACTOR, SMALL_ROLL, outside_definition
-from helpers.register import STATUSES, register_urns
+from helpers.base.faults import DataRefused
+from helpers.base.params import REGIONS
+from helpers.ingest.quality.gate import Quality
+from helpers.ingest.quality.plausibility import HIGHEST, MOST_FACTOR, SMALL_ROLL, outside_definition
+from helpers.ingest.quality.reconciliation import RECONCILIATION, TOLERANCES
+from helpers.ingest.register import STATUSES, register_urns
+from tests.support import gate_data
+from tests.support.gate_data import RELEASE, YEARS, naming, show
 
 country = gate_data.country
 MAINSTREAM = ["primary", "secondary"]
@@ -23,14 +23,18 @@ MAINSTREAM = ["primary", "secondary"]
 
 def _one_la(register, phases=MAINSTREAM):
     """An LA of middling size with schools of every phase, away from the first and last of the file."""
-    sizes = register[register["absence_pct"].notna()].groupby(["la_code", "phase"]).size().unstack(fill_value=0)
+    sizes = (
+        register[register["absence_pct"].notna()].groupby(["la_code", "phase"]).size().unstack(fill_value=0)
+    )
     sizes = sizes[(sizes[phases] >= 3).all(axis=1)].sum(axis=1).sort_values()
     return sizes.index[len(sizes) // 2]
 
 
 def _typical(register, absence, phase="primary"):
     """A school of middling size with both rates and an ordinary rate."""
-    known = register[(register["status"] == "assessed") & (register["phase"] == phase) & register["persistent_pct"].notna()]
+    known = register[
+        (register["status"] == "assessed") & (register["phase"] == phase) & register["persistent_pct"].notna()
+    ]
     known = known[known["pre_pandemic_kind"] == "own"]
     return known.iloc[(known["absence_pct"] - known["absence_pct"].median()).abs().argsort().iloc[0]]
 
@@ -48,7 +52,9 @@ def test_every_area_with_a_published_rate_is_reconciled(country):
     for year in YEARS:
         rates = country.readings.area_rates
         rates = rates[
-            (rates["year"] == year) & rates["measure"].isin(["absence", "persistent"]) & rates["phase"].isin([*MAINSTREAM, "special"])
+            (rates["year"] == year)
+            & rates["measure"].isin(["absence", "persistent"])
+            & rates["phase"].isin([*MAINSTREAM, "special"])
         ]
         published = rates[rates["geography"].isin(["england", "region", "la"]) & rates["rate_pct"].notna()]
         assert (judged["year"] == year).sum() == len(published)
@@ -59,7 +65,11 @@ def test_tolerances_are_stated_once_for_every_cell_and_hold_the_measured_maximum
     keys = ["measure", "phase", "weights", "geography"]
     assert not TOLERANCES.duplicated(keys).any() and (TOLERANCES["reason"].str.len() > 20).all()
     if country.name == "open data":
-        worst = country.quality.reconciliation.assign(size=lambda t: t["difference_pp"].abs()).groupby(keys)["size"].max()
+        worst = (
+            country.quality.reconciliation.assign(size=lambda t: t["difference_pp"].abs())
+            .groupby(keys)["size"]
+            .max()
+        )
         stated = TOLERANCES.set_index(keys)["measured_pp"].reindex(worst.index)
         pd.testing.assert_series_equal(worst, stated, check_names=False, atol=0.0006, rtol=0)
 
@@ -68,13 +78,18 @@ def test_statuses_add_up_to_the_census_and_the_published_schools(country):
     for year, register in country.registers.items():
         counts = country.quality.status_by_year[year]
         assert list(counts) == STATUSES and register["status"].isin(STATUSES).all()
-        assert sum(counts.values()) == len(register) == len(register_urns(country.readings, year)) == register["urn"].nunique()
+        assert (
+            sum(counts.values())
+            == len(register)
+            == len(register_urns(country.readings, year))
+            == register["urn"].nunique()
+        )
     assert country.quality.status_counts == country.quality.status_by_year[RELEASE]
     assert sum(sum(c.values()) for c in country.quality.status_by_region.values()) == len(country.register)
 
 
 def test_a_school_without_a_status_is_a_hard_fault(country):
-    from helpers.quality.gate import run_gate
+    from helpers.ingest.quality.gate import run_gate
 
     register = country.register.copy()
     urn = register.loc[5, "urn"]
@@ -97,9 +112,13 @@ def test_slices_of_the_regions_hold_all_schools_and_only_their_own_areas(country
     for region, part in slices.items():
         la = part.reconciliation[part.reconciliation["geography"] == "la"]
         assert len(la) and set(la["region_name"]) == {region}
-        assert {"England", region} == set(part.reconciliation.loc[part.reconciliation["geography"] != "la", "area_name"])
+        assert {"England", region} == set(
+            part.reconciliation.loc[part.reconciliation["geography"] != "la", "area_name"]
+        )
     everywhere = [f for f in country.quality.faults if not getattr(f, "region_name", "")]
-    assert sum(len(s.faults) - len(everywhere) for s in slices.values()) == len(country.quality.faults) - len(everywhere)
+    assert sum(len(s.faults) - len(everywhere) for s in slices.values()) == len(country.quality.faults) - len(
+        everywhere
+    )
 
 
 def test_flags_are_few_enough_to_be_read(country):
@@ -115,14 +134,20 @@ def test_an_la_shifted_by_one_point_fails_and_is_named(country, year):
     urns = country.registers[year].loc[country.registers[year]["la_code"] == la_code, "urn"]
 
     def shifted(absence):
-        here = (absence["year"] == year) & absence["urn"].isin(urns) & (absence["publication"] == "performance_tables")
+        here = (
+            (absence["year"] == year)
+            & absence["urn"].isin(urns)
+            & (absence["publication"] == "performance_tables")
+        )
         absence.loc[here, "absence_pct"] += 1
         return absence
 
     result = country.with_absence(shifted, (year,))
     found = result.hard
     named = naming(found, "rate_differs", f"{name} (LA {la_code})", "performance-tables", "absence_pct")
-    assert {phase for phase in MAINSTREAM for f in named if phase in f.message} == set(MAINSTREAM), show(found)
+    assert {phase for phase in MAINSTREAM for f in named if phase in f.message} == set(MAINSTREAM), show(
+        found
+    )
     with pytest.raises(DataRefused, match=la_code):
         result.stop_if_hard()
 
@@ -132,21 +157,33 @@ def test_a_shift_of_one_point_would_be_seen_in_every_la(country, shift):
     """The tolerances, in every LA with a published rate, for its primary and for its secondary schools alone."""
     table = country.quality.reconciliation
     table = table[
-        (table["geography"] == "la") & (table["measure"] == "absence") & table["phase"].isin(MAINSTREAM) & table["published_pct"].notna()
+        (table["geography"] == "la")
+        & (table["measure"] == "absence")
+        & table["phase"].isin(MAINSTREAM)
+        & table["published_pct"].notna()
     ]
     seen = (table["difference_pp"] + shift).abs() > table["tolerance_pp"]
-    assert len(table) > 2 * 60 and seen.all(), table[~seen][["year", "area_name", "phase", "difference_pp", "tolerance_pp"]].to_string()
+    assert len(table) > 2 * 60 and seen.all(), table[~seen][
+        ["year", "area_name", "phase", "difference_pp", "tolerance_pp"]
+    ].to_string()
 
 
 def test_a_shift_of_special_schools_alone_is_mostly_flagged(country):
-    """Tolerances of special schools must be wide; a smaller difference than the tolerance is still shown to a person."""
+    """Tolerances of special schools must be wide; a smaller difference than the tolerance is still shown to a
+    person.
+    """
     if country.name != "open data":
         pytest.skip("the sample has session counts: its special schools reconcile exactly")
     table = country.quality.reconciliation
     table = table[
-        (table["geography"] == "la") & (table["measure"] == "absence") & (table["phase"] == "special") & (table["year"] == RELEASE)
+        (table["geography"] == "la")
+        & (table["measure"] == "absence")
+        & (table["phase"] == "special")
+        & (table["year"] == RELEASE)
     ]
-    look = TOLERANCES.set_index(["measure", "phase", "weights", "geography"]).loc[("absence", "special", "pupils_r_to_11", "la"), "look_pp"]
+    look = TOLERANCES.set_index(["measure", "phase", "weights", "geography"]).loc[
+        ("absence", "special", "pupils_r_to_11", "la"), "look_pp"
+    ]
     table = table[table["published_pct"].notna()]
     assert ((table["difference_pp"] + 1).abs() > look).mean() > 0.9
     assert (table["verdict"] == "look").sum() < 15
@@ -155,38 +192,57 @@ def test_a_shift_of_special_schools_alone_is_mostly_flagged(country):
 @pytest.mark.parametrize("phase", [*MAINSTREAM, "special"])
 def test_a_rate_times_ten_fails_and_names_the_row(country, phase):
     register = country.register
-    known = register[(register["phase"] == phase) & register["persistent_pct"].notna() & (register["absence_pct"] < 9.9)]
+    known = register[
+        (register["phase"] == phase) & register["persistent_pct"].notna() & (register["absence_pct"] < 9.9)
+    ]
     urn = int(known["urn"].iloc[len(known) // 2])
 
     def times_ten(absence):
-        here = (absence["year"] == RELEASE) & (absence["urn"] == urn) & (absence["publication"] == "performance_tables")
+        here = (
+            (absence["year"] == RELEASE)
+            & (absence["urn"] == urn)
+            & (absence["publication"] == "performance_tables")
+        )
         absence.loc[here, "absence_pct"] *= 10
         return absence
 
     found = country.with_absence(times_ten).hard
     rows = country.readings.absence
-    row = rows.loc[(rows["year"] == RELEASE) & (rows["urn"] == urn) & (rows["publication"] == "performance_tables"), "row"].iloc[0]
-    assert naming(found, "impossible_value", str(urn), f"row {row}", "england_abs.csv", "absence_pct"), show(found)
+    row = rows.loc[
+        (rows["year"] == RELEASE) & (rows["urn"] == urn) & (rows["publication"] == "performance_tables"),
+        "row",
+    ].iloc[0]
+    assert naming(found, "impossible_value", str(urn), f"row {row}", "england_abs.csv", "absence_pct"), show(
+        found
+    )
 
 
 def test_no_published_rate_survives_a_multiplication_by_ten(country):
-    """Beside the published share of persistent absentees, or alone above 100 %: true of every published row with both rates."""
+    """Beside the published share of persistent absentees, or alone above 100 %: true of every published row
+    with both rates.
+    """
     rows = country.readings.absence.dropna(subset=["absence_pct", "persistent_pct"])
     assert not outside_definition(rows["absence_pct"], rows["persistent_pct"]).any()
-    caught = outside_definition(10 * rows["absence_pct"], rows["persistent_pct"]) | (10 * rows["absence_pct"] > 100)
+    caught = outside_definition(10 * rows["absence_pct"], rows["persistent_pct"]) | (
+        10 * rows["absence_pct"] > 100
+    )
     assert len(rows) > 4000 and caught.all()
 
 
 @pytest.mark.parametrize("year", YEARS)
 def test_both_rates_times_ten_are_caught_by_history_or_size(country, year):
-    """Where persistent absence is multiplied too, or suppressed, only what is plausible for the school is left."""
+    """Where persistent absence is multiplied too, or suppressed, only what is plausible for the school is
+    left.
+    """
     register = country.registers[year].set_index("urn")
     known = register[register["absence_pct"].notna() & (10 * register["absence_pct"] <= 100)]
     change = np.log((known["absence_pct"] + 0.1) / (known["other_year_pct"] + 0.1))
     moved = change - change.groupby([known["phase"], known["other_year"]]).transform("median")
     by_history = (moved + np.log(10)).abs() > np.log(MOST_FACTOR)
     size = np.where(known["roll"] < SMALL_ROLL, "small", "other")
-    by_level = 10 * known["absence_pct"] > [HIGHEST.get(key, 100) for key in zip(known["phase"], size, strict=True)]
+    by_level = 10 * known["absence_pct"] > [
+        HIGHEST.get(key, 100) for key in zip(known["phase"], size, strict=True)
+    ]
     assert (moved.abs() < np.log(MOST_FACTOR)).loc[moved.notna()].all()
     assert (by_history | by_level).mean() > 0.97
 
@@ -226,7 +282,10 @@ def test_publications_that_disagree_are_named_by_school(country):
     urn = int(both["urn"].iloc[len(both) // 2])
 
     def apart(absence):
-        absence.loc[(absence["urn"] == urn) & (absence["year"] == RELEASE) & (absence["publication"] == "ees"), "absence_pct"] += 0.2
+        absence.loc[
+            (absence["urn"] == urn) & (absence["year"] == RELEASE) & (absence["publication"] == "ees"),
+            "absence_pct",
+        ] += 0.2
         return absence
 
     found = country.with_absence(apart).hard

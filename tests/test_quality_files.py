@@ -1,10 +1,10 @@
 """Files that were cut off, repeated, shifted or put under the wrong year: the gate fails and names the place."""
 
-import gate_data
 import pytest
-from gate_data import RELEASE, YEARS, as_text, naming, show
 
-from helpers.params import PRE_PANDEMIC
+from helpers.base.params import PRE_PANDEMIC
+from tests.support import gate_data
+from tests.support.gate_data import RELEASE, YEARS, as_text, naming, show
 
 country = gate_data.country
 ABSENCE, CENSUS, DETAIL, RATES, LINKS, EES = (
@@ -29,7 +29,8 @@ def _school_rows(rows):
 
 
 @pytest.mark.parametrize(
-    ("kind", "year"), [(ABSENCE, RELEASE), (ABSENCE, PRE_PANDEMIC), (CENSUS, RELEASE), (DETAIL, RELEASE), (EES, RELEASE)]
+    ("kind", "year"),
+    [(ABSENCE, RELEASE), (ABSENCE, PRE_PANDEMIC), (CENSUS, RELEASE), (DETAIL, RELEASE), (EES, RELEASE)],
 )
 def test_a_duplicated_row_fails_and_names_the_school(country, tmp_path, kind, year):
     path = country.file(kind, year)
@@ -38,7 +39,9 @@ def test_a_duplicated_row_fails_and_names_the_school(country, tmp_path, kind, ye
     known = set(country.registers[year]["urn"].astype(str))
     middle = next(i for i in _school_rows(rows)[len(rows) // 2 :] if rows[i][urn_at] in known)
     urn = rows[middle][urn_at]
-    found = country.changed(tmp_path, {path: as_text([*rows[: middle + 1], rows[middle], *rows[middle + 1 :]])}, (year,))
+    found = country.changed(
+        tmp_path, {path: as_text([*rows[: middle + 1], rows[middle], *rows[middle + 1 :]])}, (year,)
+    )
     assert naming(found, "duplicate_row", path, urn, f"row {middle + 2}"), show(found)
 
 
@@ -47,7 +50,9 @@ def test_a_file_cut_off_in_the_middle_of_a_row_fails_and_is_named(country, tmp_p
     path = country.file(kind)
     text = country.text(path)
     cut = text.index(",", len(text) * 2 // 3) + 1
-    found = country.changed(tmp_path, {path: text[:cut]}, (YEARS[0],) if PRE_PANDEMIC[:4] in path else (RELEASE,))
+    found = country.changed(
+        tmp_path, {path: text[:cut]}, (YEARS[0],) if PRE_PANDEMIC[:4] in path else (RELEASE,)
+    )
     assert naming(found, path), show(found)
 
 
@@ -59,7 +64,9 @@ def test_a_file_cut_off_after_a_whole_row_fails_and_is_named(country, tmp_path, 
     if kind == LINKS:
         # Links of Wales end the file and are of no concern here: cut within England.
         rows = [row for row in rows if not row[0].startswith("4")]
-    found = country.changed(tmp_path, {path: as_text(rows[: int(len(rows) * share)])}, YEARS if kind == LINKS else (RELEASE,))
+    found = country.changed(
+        tmp_path, {path: as_text(rows[: int(len(rows) * share)])}, YEARS if kind == LINKS else (RELEASE,)
+    )
     assert naming(found, path), show(found)
 
 
@@ -190,13 +197,20 @@ def test_a_detailed_census_of_another_year_fails_and_names_it(country, tmp_path)
     assert naming(found, "year_mislabelled", "2018/19", "2022/23"), show(found)
 
 
-@pytest.mark.parametrize(("label", "true"), [("201718", "201617"), ("201920", "201819"), ("202122", "202324"), ("202324", "202122")])
+@pytest.mark.parametrize(
+    ("label", "true"),
+    [("201718", "201617"), ("201920", "201819"), ("202122", "202324"), ("202324", "202122")],
+)
 def test_a_year_of_the_sample_files_under_another_label_fails_and_is_named(country, tmp_path, label, true):
-    """Relabelled, and the rows of the year whose label it takes away: nothing is there twice, only the figures tell."""
+    """Relabelled, and the rows of the year whose label it takes away: nothing is there twice, only the
+    figures tell.
+    """
     file_years = country.readings.files.set_index("path")["years"]
     true_year = f"{true[:4]}-{true[4:]}"
     path = next(
-        p for p in file_years.index if true_year in file_years[p] and country.readings.files.set_index("path").loc[p, "taken_for"] == EES
+        p
+        for p in file_years.index
+        if true_year in file_years[p] and country.readings.files.set_index("path").loc[p, "taken_for"] == EES
     )
     rows = country.rows(path)
     at = _column(rows, "time_period")

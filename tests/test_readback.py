@@ -2,13 +2,13 @@
 
 import re
 
-import gate_data
 import pandas as pd
 import pytest
 
-from helpers import readback
-from helpers.params import PRE_PANDEMIC
-from helpers.readback import figures_in_pages, published_figures, verify_against_published
+from helpers.audit import readback
+from helpers.audit.readback import figures_in_pages, published_figures, verify_against_published
+from helpers.base.params import PRE_PANDEMIC
+from tests.support import gate_data
 
 country = gate_data.country
 RELEASE = gate_data.RELEASE
@@ -37,12 +37,16 @@ def test_every_figure_of_the_register_is_the_published_one(country, parquet):
 
 def test_the_module_reads_files_with_nothing_of_the_readers():
     text = open(readback.__file__, encoding="utf-8").read()
-    assert "helpers.sources" not in re.sub(r'"""[\s\S]*?"""', "", text) and "read_csv" not in text
+    assert "helpers.ingest.readers" not in re.sub(r'"""[\s\S]*?"""', "", text) and "read_csv" not in text
 
 
-@pytest.mark.parametrize(("column", "by"), [("absence_pct", 0.1), ("persistent_pct", -0.1), ("pre_pandemic_absence_pct", 0.1)])
+@pytest.mark.parametrize(
+    ("column", "by"), [("absence_pct", 0.1), ("persistent_pct", -0.1), ("pre_pandemic_absence_pct", 0.1)]
+)
 def test_a_figure_that_changed_on_the_way_is_named_with_file_and_row(country, parquet, column, by):
-    known = country.register.index[country.register[column].notna() & country.register["pre_pandemic_urn"].notna()]
+    known = country.register.index[
+        country.register[column].notna() & country.register["pre_pandemic_urn"].notna()
+    ]
     at = known[len(known) // 2]
     urn = country.register.loc[at, "urn"]
 
@@ -81,8 +85,14 @@ def pages(folder, schools, changed=None):
     folder.mkdir()
     for row in schools.itertuples():
         value, text = (changed or {}).get(row.urn, (repr(row.absence_pct), f"{row.absence_pct:.1f} %"))
-        figure = "" if pd.isna(row.absence_pct) else f'<p>Absence <data value="{value}" id="absence_pct">{text}</data></p>'
-        (folder / f"{row.urn}.html").write_text(f"<html><body><h1>{row.urn}</h1>{figure}</body></html>", encoding="utf-8")
+        figure = (
+            ""
+            if pd.isna(row.absence_pct)
+            else f'<p>Absence <data value="{value}" id="absence_pct">{text}</data></p>'
+        )
+        (folder / f"{row.urn}.html").write_text(
+            f"<html><body><h1>{row.urn}</h1>{figure}</body></html>", encoding="utf-8"
+        )
     return folder
 
 
@@ -105,18 +115,24 @@ def test_a_page_that_shows_another_figure_fails_and_is_named(country, tmp_path):
         first: (f"{schools['absence_pct'].iloc[0] + 0.1:.1f}", "x"),
         second: (f"{rate}", f"{rate + 0.1:.1f} %"),  # the value is right, what people read is not
         third: ("", ""),
-        fourth: (f"{schools['absence_pct'].iloc[3]}", f"{round(schools['absence_pct'].iloc[3])} %"),  # rounded away
+        fourth: (
+            f"{schools['absence_pct'].iloc[3]}",
+            f"{round(schools['absence_pct'].iloc[3])} %",
+        ),  # rounded away
     }
     folder = pages(tmp_path / "schools", schools, wrong)
     (folder / f"{schools['urn'].iloc[4]}.html").unlink()
     found = verify_against_published(path, country.folder, RELEASE, folder)
-    assert {f.file for f in found if f.code == "figure_differs"} == {f"{u}.html" for u in (first, second, third, fourth)}
+    assert {f.file for f in found if f.code == "figure_differs"} == {
+        f"{u}.html" for u in (first, second, third, fourth)
+    }
     assert [f.file for f in found if f.code == "page_missing"] == [f"{schools['urn'].iloc[4]}.html"]
 
 
 def test_marked_figures_are_found_in_any_order_of_attributes_and_with_markup_inside(tmp_path):
     (tmp_path / "100001.html").write_text(
-        "<data class='f' id='absence_pct' value='5.2'><b>5.2</b>&nbsp;%</data> <data value=\"1\">no id</data>", encoding="utf-8"
+        "<data class='f' id='absence_pct' value='5.2'><b>5.2</b>&nbsp;%</data> <data value=\"1\">no id</data>",
+        encoding="utf-8",
     )
     (tmp_path / "index.html").write_text('<data id="absence_pct" value="9">9</data>', encoding="utf-8")
     assert figures_in_pages(tmp_path) == {100001: {"absence_pct": ("5.2", "5.2\xa0%")}}
@@ -126,7 +142,8 @@ def test_published_files_with_symbols_marks_and_both_layouts_are_read(tmp_path):
     folder = tmp_path / "performance-tables" / "2022-2023"
     folder.mkdir(parents=True)
     (folder / "england_abs.csv").write_text(
-        "\ufeffLA,ESTAB,URN,PERCTOT,PPERSABS10\n201,3614,100000,2.6,SUPP\n202,2000,136807,4.3%,11\nNAT,PRI,,4,8.2\n", encoding="utf-8"
+        "\ufeffLA,ESTAB,URN,PERCTOT,PPERSABS10\n201,3614,100000,2.6,SUPP\n202,2000,136807,4.3%,11\nNAT,PRI,,4,8.2\n",
+        encoding="utf-8",
     )
     (tmp_path / "ees.csv").write_text(
         "time_period,school_urn,sess_overall_percent,enrolments_pa_10_exact_percent\n202223,136807,4.31234,11.1\n202122,136807,5.0,12\n",

@@ -1,4 +1,6 @@
-"""Claims about the folder of records: what is there is read and checked, nothing is passed over in silence, and an ambition never fails a school."""
+"""Claims about the folder of records: what is there is read and checked, nothing is passed over in silence,
+and an ambition never fails a school.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import national, records
-from helpers.faults import DataRefused
-from helpers.params import make
-from helpers.paths import RECORDS, SAMPLE_RECORDS
-from helpers.support import agreed
+from helpers import national
+from helpers.base.faults import DataRefused
+from helpers.base.params import make
+from helpers.base.paths import RECORDS, SAMPLE_RECORDS
+from helpers.records import agreed
+from helpers.records import folder as records
 
 SAMPLE_FOLDER = SAMPLE_RECORDS / "2022-23"
 
@@ -78,13 +81,17 @@ def test_a_school_or_authority_that_is_not_in_the_register_is_refused(folder, co
 
 
 def test_the_same_week_in_two_extracts_is_refused(folder, country):
-    shutil.copy(folder / "own-extracts" / "gorreldun-upper-2023-24.csv", folder / "own-extracts" / "again.csv")
+    shutil.copy(
+        folder / "own-extracts" / "gorreldun-upper-2023-24.csv", folder / "own-extracts" / "again.csv"
+    )
     assert "in two extracts" in refused(folder, country)
 
 
 def test_two_files_that_decide_on_one_school_are_refused(tmp_path):
     for name in ("decisions-north-east.csv", "decisions-london.csv"):
-        (tmp_path / name).write_text("urn,decision,decided_by,date,reason\n900001,offer,A,2025-11-01,because\n", encoding="utf-8")
+        (tmp_path / name).write_text(
+            "urn,decision,decided_by,date,reason\n900001,offer,A,2025-11-01,because\n", encoding="utf-8"
+        )
     with pytest.raises(DataRefused, match="two files decide"):
         records.read_decisions(tmp_path, pd.DataFrame({"urn": [900001]}))
     assert records.read_decisions(tmp_path / "none", pd.DataFrame({"urn": [900001]})) is None
@@ -112,10 +119,23 @@ def test_the_newest_ambition_counts_and_all_challenges_are_kept():
 )
 def test_an_ambition_never_changes_the_verdict_on_the_minimum(aim, absence, verdict):
     told = pd.DataFrame(
-        {"urn": [1, 1], "year": ["2023-24", "2024-25"], "absence_pct": [absence, absence], "verdict": verdict, "words": "Said."}
+        {
+            "urn": [1, 1],
+            "year": ["2023-24", "2024-25"],
+            "absence_pct": [absence, absence],
+            "verdict": verdict,
+            "words": "Said.",
+        }
     ).astype({"absence_pct": "float64"})
     frame = pd.DataFrame(
-        {"urn": [1], "kind": "ambition", "value": [aim], "date": pd.to_datetime(["2024-01-01"]), "reason": "r", "recorded_by": "A"}
+        {
+            "urn": [1],
+            "kind": "ambition",
+            "value": [aim],
+            "date": pd.to_datetime(["2024-01-01"]),
+            "reason": "r",
+            "recorded_by": "A",
+        }
     )
     out = agreed.beside_verdicts(told, frame, "2023-24")
     assert (out["verdict"] == verdict).all()

@@ -19,7 +19,9 @@ def notebook(tmp_path):
     """An executed notebook with two plotly charts, one of them with a title that could end a script."""
     cells = [nbformat.v4.new_markdown_cell("# Which schools are alike?\n\nWords.")]
     for title in ("Peers by distance", "A </script> in a title & more"):
-        figure = json.loads(go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), layout={"title": {"text": title}}).to_json())
+        figure = json.loads(
+            go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), layout={"title": {"text": title}}).to_json()
+        )
         cell = nbformat.v4.new_code_cell("figure.show()")
         cell.outputs = [nbformat.v4.new_output("display_data", data={PLOTLY: figure})]
         cells.append(cell)

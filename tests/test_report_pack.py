@@ -10,21 +10,33 @@ import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
-import extreme_schools
 import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings
-from report_region import LONG_NAME, STATUSES, write_region
 
-from helpers.faults import DataRefused
-from helpers.report import region, school, words
+from helpers.base import text as words
+from helpers.base.faults import DataRefused
+from helpers.report import region, school
 from helpers.report.pack import PackInputs, build_pack
+from tests.support import extreme_schools
+from tests.support.report_region import LONG_NAME, STATUSES, write_region
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
-BROKEN = re.compile(r"\b(nan|NaN|None(?! of)|inf|undefined|null|NaT)\b|<NA>|\(\)|\s[.,;:]\s|\.\.| %|%%|\$\$|−0(\.0+)?\b(?!\.)")
-BROKEN = re.compile(r"\b(nan|NaN|None(?! of)|inf|undefined|null|NaT)\b|<NA>|\(\)|\s[.,;:]\s|\.\.| %|%%|\$\$|−0(\.0+)?(?![.\d])")
-MARKS = ("urn", "absence_pct", "persistent_pct", "target_absence_pct", "ask_pp", "minimum_attendance_shown_pct")
+BROKEN = re.compile(
+    r"\b(nan|NaN|None(?! of)|inf|undefined|null|NaT)\b|<NA>|\(\)|\s[.,;:]\s|\.\.| %|%%|\$\$|−0(\.0+)?\b(?!\.)"
+)
+BROKEN = re.compile(
+    r"\b(nan|NaN|None(?! of)|inf|undefined|null|NaT)\b|<NA>|\(\)|\s[.,;:]\s|\.\.| %|%%|\$\$|−0(\.0+)?(?![.\d])"
+)
+MARKS = (
+    "urn",
+    "absence_pct",
+    "persistent_pct",
+    "target_absence_pct",
+    "ask_pp",
+    "minimum_attendance_shown_pct",
+)
 
 
 class Page(HTMLParser):
@@ -82,7 +94,10 @@ def pack(inputs, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(pack) -> dict[str, Page]:
-    return {path.name: Page(path.read_text(encoding="utf-8")) for path in [pack / "index.html", *sorted((pack / "schools").glob("*.html"))]}
+    return {
+        path.name: Page(path.read_text(encoding="utf-8"))
+        for path in [pack / "index.html", *sorted((pack / "schools").glob("*.html"))]
+    }
 
 
 def test_every_row_of_the_register_has_a_page(inputs, pack):
@@ -109,14 +124,18 @@ def test_the_spreadsheet_holds_the_same_figures(inputs, pack):
     sheet = {row[0]: row for row in rows[start + 1 :]}
     assert len(sheet) == len(inputs.expectations)
     for row in inputs.expectations.to_dict("records"):
-        assert sheet[row["urn"]][heading["Improvement asked on last year (pp)"]] == pytest.approx(row["ask_pp"], abs=1e-12)
+        assert sheet[row["urn"]][heading["Improvement asked on last year (pp)"]] == pytest.approx(
+            row["ask_pp"], abs=1e-12
+        )
         assert sheet[row["urn"]][heading["Minimum attendance (%)"]] == row["minimum_attendance_shown_pct"]
         la = sheet[row["urn"]][heading["Attendance of the LA's schools of this phase (%)"]]
         assert la == "[x]" if math.isnan(row["la_attendance_pct"]) else la == row["la_attendance_pct"]
 
 
 def test_the_csv_beside_holds_the_same_figures(inputs, pack):
-    table = pd.read_csv(pack / "north-east-schools.csv", encoding="utf-8-sig", dtype={"la_code": "str"}).set_index("urn")
+    table = pd.read_csv(
+        pack / "north-east-schools.csv", encoding="utf-8-sig", dtype={"la_code": "str"}
+    ).set_index("urn")
     expected = inputs.expectations.set_index("urn")
     assert len(table) == len(inputs.schools)
     assert table.loc[expected.index, "ask_pp"].tolist() == expected["ask_pp"].tolist()
@@ -167,13 +186,18 @@ def test_extreme_schools_render_without_a_broken_sentence(inputs, case):
     assert page.data.get("ask_pp") == (repr(expectation["ask_pp"]) if case["status"] == "assessed" else None)
     assert case["name"] in "".join(page.text)
     found.school[extreme_schools.URN]["school_name"] = "Plain School"  # the name itself may well say "nan"
-    told = re.sub(r"\s+", " ", "".join(Page(school.render(school.school_facts(found, extreme_schools.URN))).text))
+    told = re.sub(
+        r"\s+", " ", "".join(Page(school.render(school.school_facts(found, extreme_schools.URN))).text)
+    )
     assert not (broken := BROKEN.search(told)), told[broken.start() - 80 : broken.end() + 20]
 
 
 def test_real_data_carries_no_banner_of_invention(inputs):
     real = PackInputs(
-        **{**{name: getattr(inputs, name) for name in inputs.__dataclass_fields__}, "manifest": {**inputs.manifest, "sample": False}}
+        **{
+            **{name: getattr(inputs, name) for name in inputs.__dataclass_fields__},
+            "manifest": {**inputs.manifest, "sample": False},
+        }
     )
     assert words.INVENTED not in school.render(school.school_facts(real, 900001))
 
@@ -238,8 +262,13 @@ def test_a_special_school_is_given_its_range(inputs, pages):
 
 def test_years_after_the_release_are_not_shown(inputs):
     later = inputs.panel[inputs.panel["urn"] == 900001].iloc[[-1]].assign(year="2023-24", absence_pct=1.23456)
-    told = {**{name: getattr(inputs, name) for name in inputs.__dataclass_fields__}, "panel": pd.concat([inputs.panel, later])}
-    assert all(row["year"] != "2023/24" for row in school.school_facts(PackInputs(**told), 900001)["history"]["rows"])
+    told = {
+        **{name: getattr(inputs, name) for name in inputs.__dataclass_fields__},
+        "panel": pd.concat([inputs.panel, later]),
+    }
+    assert all(
+        row["year"] != "2023/24" for row in school.school_facts(PackInputs(**told), 900001)["history"]["rows"]
+    )
 
 
 def test_what_the_gate_flags_is_said_on_the_page_of_the_school_and_on_the_region_page(inputs, pages):
@@ -291,9 +320,16 @@ def test_the_spreadsheet_has_title_language_tables_and_frozen_headings(pack):
     assert book.properties.language == "en-GB"
     assert "North East" in book.properties.title
     assert book.sheetnames[:3] == ["Cover", "Contents", "Notes"]
-    assert {"Schools", "Expectations", "Similar schools", "Local authorities", "Quality", "Reasons", "Flags", "Dictionary"} <= set(
-        book.sheetnames
-    )
+    assert {
+        "Schools",
+        "Expectations",
+        "Similar schools",
+        "Local authorities",
+        "Quality",
+        "Reasons",
+        "Flags",
+        "Dictionary",
+    } <= set(book.sheetnames)
     for name in book.sheetnames[3:]:
         assert len(book[name].tables) == 1
         assert book[name].freeze_panes
@@ -308,7 +344,10 @@ def test_region_facts_are_means_over_pupils(inputs):
     some = frame[frame["phase"] == "secondary"]
     by_hand = sum(some["ask_pp"] * some["weight_r_to_11"]) / sum(some["weight_r_to_11"])
     assert facts["secondary_ask"]["value"] == pytest.approx(by_hand)
-    assert facts["schools"]["value"] == facts["schools_with_expectation"]["value"] + facts["schools_without_expectation"]["value"]
+    assert (
+        facts["schools"]["value"]
+        == facts["schools_with_expectation"]["value"] + facts["schools_without_expectation"]["value"]
+    )
     json.dumps(facts, allow_nan=False)
 
 

@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import extreme_schools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pdf_text import ReadPdf
-from report_region import LONG_NAME, STATUSES, write_region
-from test_report_pack import Page
 
-from helpers.report import pdf, school, words
+from helpers.base import text as words
+from helpers.report import pdf, school
 from helpers.report.inputs import PackInputs
+from tests.support import extreme_schools
+from tests.support.pdf_text import ReadPdf
+from tests.support.report_region import LONG_NAME, STATUSES, write_region
+from tests.test_report_pack import Page
 
 FIGURE = re.compile(r"[+−]?\d+(?:[.,/]\d+)*%?")
 COUNTED = {"1", "2", "3", "4"}  # pages and the numbers of a list, which HTML counts by itself
@@ -101,7 +102,10 @@ def test_every_sheet_is_marked_numbered_and_called_invented(read):
 def test_another_marking_is_on_every_sheet_in_place_of_the_usual(inputs):
     marking = "Confidential: for the local authority of Ashcombe Vale."
     found = ReadPdf(pdf.compile_pdf(school.school_facts(inputs, 900001), marking))
-    assert all(marking in re.sub(r"\s+", " ", page) and words.MARKING not in re.sub(r"\s+", " ", page) for page in found.pages)
+    assert all(
+        marking in re.sub(r"\s+", " ", page) and words.MARKING not in re.sub(r"\s+", " ", page)
+        for page in found.pages
+    )
 
 
 def test_the_same_facts_give_the_same_bytes_in_any_thread(inputs):
@@ -125,7 +129,10 @@ def test_the_font_has_every_letter_that_is_let_through(inputs):
 
 
 @settings(max_examples=25, deadline=None)
-@given(name=st.text(min_size=1, max_size=90), markup=st.sampled_from(["#f.urn", "*bold*", "$x$", "= H", "@ref", "\\", "//", "<a>"]))
+@given(
+    name=st.text(min_size=1, max_size=90),
+    markup=st.sampled_from(["#f.urn", "*bold*", "$x$", "= H", "@ref", "\\", "//", "<a>"]),
+)
 def test_any_name_at_all_can_be_set_and_is_never_taken_for_markup(inputs, name, markup):
     facts = {**school.school_facts(inputs, 900060), "name": f"{markup} {name}"}
     assert markup.replace(" ", "") in re.sub(r"\s", "", ReadPdf(pdf.compile_pdf(facts)).text)

@@ -1,4 +1,6 @@
-"""The region's page, its summary and its map data: the same figures as the artefacts, whatever the region holds."""
+"""The region's page, its summary and its map data: the same figures as the artefacts, whatever the region
+holds.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,11 @@ import pyogrio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_region import LAS, write_region
 
-from helpers import dictionary
-from helpers.report import geopackage, maps, region, region_summary, region_table, words
+from helpers.base import dictionary, text
+from helpers.report import geopackage, maps, region, region_summary, region_table
 from helpers.report.inputs import PackInputs
+from tests.support.report_region import LAS, write_region
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +41,17 @@ def package(inputs, frame, tmp_path_factory):
 def test_the_geopackage_has_both_layers_in_the_national_grid(package, inputs):
     layers = dict(pyogrio.list_layers(package))
     assert layers == {"schools": "Point", "local_authorities": "MultiPolygon", "dictionary": None}
-    schools, areas = gpd.read_file(package, layer="schools"), gpd.read_file(package, layer="local_authorities")
+    schools, areas = (
+        gpd.read_file(package, layer="schools"),
+        gpd.read_file(package, layer="local_authorities"),
+    )
     assert schools.crs.to_epsg() == areas.crs.to_epsg() == 27700
     assert len(schools) == len(inputs.schools) and len(areas) == len(LAS)
     info = pyogrio.read_info(package, layer="schools")
-    assert words.MARKING in info["layer_metadata"]["DESCRIPTION"] and words.INVENTED in info["layer_metadata"]["DESCRIPTION"]
+    assert (
+        text.MARKING in info["layer_metadata"]["DESCRIPTION"]
+        and text.INVENTED in info["layer_metadata"]["DESCRIPTION"]
+    )
 
 
 def test_the_geopackage_holds_the_unrounded_figures_and_places(package, frame):
@@ -53,7 +61,10 @@ def test_the_geopackage_holds_the_unrounded_figures_and_places(package, frame):
         pd.testing.assert_series_equal(found[name], expected[name], check_names=False)
     there = found["easting"].notna()
     assert np.allclose(found[there].geometry.x, found.loc[there, "easting"])
-    assert found[~there].geometry.apply(lambda point: point is None or point.is_empty).all() and (~there).sum() == 1
+    assert (
+        found[~there].geometry.apply(lambda point: point is None or point.is_empty).all()
+        and (~there).sum() == 1
+    )
 
 
 def test_every_column_of_the_geopackage_is_explained(package):
@@ -72,7 +83,9 @@ def test_means_of_an_area_are_those_of_the_page(package, frame):
         mine = areas.loc[row["name"]]
         assert (mine["schools"], mine["assessed"]) == (row["schools"], row["assessed"])
         for phase in ("primary", "secondary"):
-            assert mine[f"{phase}_ask_pp"] == pytest.approx(np.nan if row[f"{phase}_ask"] is None else row[f"{phase}_ask"], nan_ok=True)
+            assert mine[f"{phase}_ask_pp"] == pytest.approx(
+                np.nan if row[f"{phase}_ask"] is None else row[f"{phase}_ask"], nan_ok=True
+            )
 
 
 def test_the_same_inputs_give_the_same_bytes_of_map_data(inputs, frame, package, tmp_path):
@@ -86,14 +99,20 @@ def test_every_figure_in_the_words_of_the_summary_is_a_named_fact(inputs, frame)
     marked = dict(re.findall(r'<data id="([a-z_]+)" value="([^"]*)">', page))
     assert len(marked) > 20
     for name, value in marked.items():
-        assert value == (repr(float(facts[name]["value"])) if isinstance(facts[name]["value"], float) else str(facts[name]["value"]))
+        assert value == (
+            repr(float(facts[name]["value"]))
+            if isinstance(facts[name]["value"], float)
+            else str(facts[name]["value"])
+        )
     json.dumps(facts, allow_nan=False)
 
 
 def test_the_summarys_facts_are_right(inputs, frame):
     facts = {name: fact["value"] for name, fact in region_summary.summary_facts(inputs, frame).items()}
     assessed = frame[frame["ask_pp"].notna()]
-    assert facts["primary_by_luck"] == pytest.approx(assessed.loc[assessed["phase"] == "primary", "chance_unaided"].sum())
+    assert facts["primary_by_luck"] == pytest.approx(
+        assessed.loc[assessed["phase"] == "primary", "chance_unaided"].sum()
+    )
     assert facts["pupils_a_day"] == pytest.approx(facts["pupil_days"] / 190)
     assert facts["no_close_peers"] == 1
     assert facts["with_named"] == inputs.peers.loc[inputs.peers["named"], "urn"].nunique()
@@ -104,7 +123,9 @@ def test_the_summarys_facts_are_right(inputs, frame):
 
 def test_a_region_without_any_minimum_has_a_page_and_a_summary(inputs):
     none = {name: getattr(inputs, name) for name in inputs.__dataclass_fields__}
-    bare = PackInputs(**{**none, "schools": inputs.schools.assign(status="tiny"), "summary": inputs.summary.iloc[:0]})
+    bare = PackInputs(
+        **{**none, "schools": inputs.schools.assign(status="tiny"), "summary": inputs.summary.iloc[:0]}
+    )
     frame = region.school_frame(bare)
     page = region_summary.render(bare, frame)
     assert "0</data> of <data" in page and "What is asked" not in page
@@ -120,7 +141,9 @@ def test_a_column_that_no_school_has_is_neither_shown_nor_offered(frame):
 
 
 def test_capacity_is_a_filter_where_it_is_known(frame):
-    data = region_table.table_data(frame.assign(capacity=np.where(frame["phase"] == "secondary", 900.0 + frame.index, np.nan)))
+    data = region_table.table_data(
+        frame.assign(capacity=np.where(frame["phase"] == "secondary", 900.0 + frame.index, np.nan))
+    )
     found = next(f for f in region_table.filters(data) if f["key"] == "capacity")
     assert found["kind"] == "range" and len(found["ends"]) == 2
 

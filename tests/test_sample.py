@@ -15,8 +15,8 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from helpers.paths import ROOT, SAMPLE
-from helpers.sources import read_folder
+from helpers.base.paths import ROOT, SAMPLE
+from helpers.ingest.readers import read_folder
 
 LARGEST_FILE, LARGEST_TOTAL = 4_000_000, 6_000_000
 REGIONS = {
@@ -59,7 +59,11 @@ def table(path: str) -> list[dict]:
 
 
 def files_in(folder: Path) -> dict[str, Path]:
-    return {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".md"}
+    return {
+        p.relative_to(folder).as_posix(): p
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.suffix != ".md"
+    }
 
 
 def test_making_the_sample_again_gives_the_same_content(maker, tmp_path):
@@ -90,7 +94,8 @@ def test_the_sample_is_small():
 def test_the_readers_find_no_fault_and_recognise_every_file(readings):
     assert [str(f) for f in readings.faults] == []
     unknown = readings.files.loc[readings.files["taken_for"] == "not used", "path"]
-    # The real folder holds such files too: a read-me and descriptions of columns, which the workbook does not use.
+    # The real folder holds such files too: a read-me and descriptions of columns, which the workbook does not
+    # use.
     assert sorted(Path(p).name for p in unknown) == ["README.md", "abs_meta.csv", "census_meta.csv"]
 
 
@@ -102,9 +107,19 @@ def test_moments_lie_in_the_stated_bands(maker, measured):
 
 
 def test_national_rates_it_was_not_built_from_come_out_near_the_published_ones(maker):
-    code = {(r["moment"], r["phase"]): r["note"] for r in maker.moments.Moments().rows if r["moment"].endswith("_pct")}
-    england = {(r["Short Desc"], r["Years"]): r["Values"] for r in table(rates_file()) if r["LA and Regions"] == "England"}
-    held_out = {k: v for k, v in maker.moments.Moments().held_out().items() if k[2] in maker.bands.HELD_OUT_YEARS}
+    code = {
+        (r["moment"], r["phase"]): r["note"]
+        for r in maker.moments.Moments().rows
+        if r["moment"].endswith("_pct")
+    }
+    england = {
+        (r["Short Desc"], r["Years"]): r["Values"]
+        for r in table(rates_file())
+        if r["LA and Regions"] == "England"
+    }
+    held_out = {
+        k: v for k, v in maker.moments.Moments().held_out().items() if k[2] in maker.bands.HELD_OUT_YEARS
+    }
     assert len(held_out) > 40
     for (moment, phase, year), published in held_out.items():
         difference = float(england[code[moment, phase], year]) - published
@@ -123,12 +138,22 @@ def rates_file() -> str:
 
 def test_published_rates_are_the_sums_of_the_schools():
     rows = table("school-absence/absence_3term_school_202223.csv")
-    published = {(r["Short Desc"], r["LA Number"]): r["Values"] for r in table(rates_file()) if r["Years"] == "2023"}
-    codes = {"State-funded primary": ("PriTotAbs", "SFPriPerAbNew"), "State-funded secondary": ("SecTotAbs", "SFSecPerAbNew")}
+    published = {
+        (r["Short Desc"], r["LA Number"]): r["Values"] for r in table(rates_file()) if r["Years"] == "2023"
+    }
+    codes = {
+        "State-funded primary": ("PriTotAbs", "SFPriPerAbNew"),
+        "State-funded secondary": ("SecTotAbs", "SFSecPerAbNew"),
+    }
     for phase, (overall, persistent) in codes.items():
         for la in sorted({r["old_la_code"] for r in rows}) + ["970"]:
-            mine = [r for r in rows if r["education_phase"] == phase and (la == "970" or r["old_la_code"] == la)]
-            for code, part, whole in ((overall, "sess_overall", "sess_possible"), (persistent, "enrolments_pa_10_exact", "enrolments")):
+            mine = [
+                r for r in rows if r["education_phase"] == phase and (la == "970" or r["old_la_code"] == la)
+            ]
+            for code, part, whole in (
+                (overall, "sess_overall", "sess_possible"),
+                (persistent, "enrolments_pa_10_exact", "enrolments"),
+            ):
                 rate = 100 * sum(int(r[part]) for r in mine) / sum(int(r[whole]) for r in mine)
                 assert abs(rate - float(published[code, f"{la}.0"])) <= 0.00501, (phase, la, code)
 
@@ -147,7 +172,18 @@ def test_the_school_census_agrees_with_itself_and_with_the_performance_tables(re
     assert (detail["eal_pct"] - census["eal_pct"]).abs().max() < 1e-9
     groups = [c for c in detail if re.fullmatch(r"pupils_(nursery|year_(r|\d+))", c)]
     assert detail[groups].sum(axis=1).equals(detail["roll"])
-    groups = ("white_", "gypsy_", "mixed_", "indian_", "pakistani_", "bangladeshi_", "other_", "black_", "chinese_", "ethnicity_")
+    groups = (
+        "white_",
+        "gypsy_",
+        "mixed_",
+        "indian_",
+        "pakistani_",
+        "bangladeshi_",
+        "other_",
+        "black_",
+        "chinese_",
+        "ethnicity_",
+    )
     ethnic = [c for c in detail if c.startswith(groups)]
     assert (detail[ethnic].sum(axis=1) - 100).abs().max() < 1e-6
 
@@ -167,28 +203,47 @@ def test_every_region_has_schools_enough_and_its_blocks_have_peers(readings):
 
 def test_authorities_and_regions_are_each_in_one_piece_and_hold_their_schools(readings):
     shapes = readings.la_boundaries.set_index("la_ons_code")
-    assert len(shapes) == 36 and (shapes.geometry.geom_type == "Polygon").all() and shapes.geometry.is_valid.all()
+    assert (
+        len(shapes) == 36
+        and (shapes.geometry.geom_type == "Polygon").all()
+        and shapes.geometry.is_valid.all()
+    )
     region = readings.census_detail.drop_duplicates("la_ons_code").set_index("la_ons_code")["region_name"]
     whole = shapes.assign(region_name=region).dissolve("region_name")
     assert (whole.geometry.geom_type == "Polygon").all()
-    schools = readings.census_detail.merge(readings.points[["urn", "easting", "northing"]], on="urn", how="inner", validate="one_to_one")
+    schools = readings.census_detail.merge(
+        readings.points[["urn", "easting", "northing"]], on="urn", how="inner", validate="one_to_one"
+    )
     points = gpd.GeoSeries.from_xy(schools["easting"], schools["northing"], crs=shapes.crs)
-    assert points.within(gpd.GeoSeries(shapes.geometry.reindex(schools["la_ons_code"]).values, index=points.index, crs=shapes.crs)).all()
+    assert points.within(
+        gpd.GeoSeries(
+            shapes.geometry.reindex(schools["la_ons_code"]).values, index=points.index, crs=shapes.crs
+        )
+    ).all()
 
 
 def test_the_flaws_of_real_files_are_there(readings):
     suppressed = sum(r["PPERSABS10"] == "SUPP" for r in table("performance-tables/2018-2019/england_abs.csv"))
     assert 0.02 < suppressed / 2300 < 0.10  # 4 % in the real file
     kinds = Counter(readings.links["link_type"])
-    assert {"Predecessor - merged", "Predecessor - amalgamated", "Successor - Split School", "Sixth Form Centre Link"} <= kinds.keys()
-    now, then = (set(readings.absence.loc[readings.absence["year"] == y, "urn"]) for y in ("2022-23", "2018-19"))
+    assert {
+        "Predecessor - merged",
+        "Predecessor - amalgamated",
+        "Successor - Split School",
+        "Sixth Form Centre Link",
+    } <= kinds.keys()
+    now, then = (
+        set(readings.absence.loc[readings.absence["year"] == y, "urn"]) for y in ("2022-23", "2018-19")
+    )
     census = set(readings.census.loc[readings.census["year"] == "2022-23", "urn"])
     assert (
         len(now - census) == 2 and len(census - now) > 75
     )  # published without a census row; and nurseries, AP and a few others without absence
     gone = then - now
     linked = gone & set(readings.links.loc[readings.links["link_type"].str.startswith("Successor"), "urn"])
-    assert 0.04 < len(gone) / len(then) < 0.14 and 0 < len(gone - linked) <= 20  # 9 % in the real files, 4 % of those without a successor
+    assert (
+        0.04 < len(gone) / len(then) < 0.14 and 0 < len(gone - linked) <= 20
+    )  # 9 % in the real files, 4 % of those without a successor
     assert set(readings.deprivation["point_source"]) == {"gias_point", "postcode", "none"}
     assert readings.hubs["urn"].isna().sum() == 1
     symbols = {s for by_column in readings.files["symbols"] for counts in by_column.values() for s in counts}
@@ -198,43 +253,65 @@ def test_the_flaws_of_real_files_are_there(readings):
 
 def test_formats_keep_their_quirks():
     old, new = (SAMPLE / "performance-tables" / y / "england_census.csv" for y in ("2018-2019", "2022-2023"))
-    assert old.read_bytes().startswith(b"\xef\xbb\xbfURN,LA,ESTAB,") and new.read_bytes().startswith(b"\xef\xbb\xbfURN,LA,Estab,")
+    assert old.read_bytes().startswith(b"\xef\xbb\xbfURN,LA,ESTAB,") and new.read_bytes().startswith(
+        b"\xef\xbb\xbfURN,LA,Estab,"
+    )
     assert old.read_bytes().endswith(b"\n") and not new.read_bytes().endswith(b"\n")
     assert b"%" in new.read_bytes() and b"%" not in old.read_bytes()
     links = (SAMPLE / "gias" / "links_edubasealldata20250422.csv").read_bytes()
     assert links.startswith(b'"URN","LinkURN"') and b"\r\n9" in links and b"\xb0" in links
-    assert any(re.fullmatch(r"\d+\.\d{10,}", r["Values"]) for r in table(rates_file()))  # 4.0599999999999996, as a spreadsheet exports it
+    assert any(
+        re.fullmatch(r"\d+\.\d{10,}", r["Values"]) for r in table(rates_file())
+    )  # 4.0599999999999996, as a spreadsheet exports it
 
 
 def test_attendance_snapshots_mostly_rise_and_a_few_do_not(readings):
-    ytd = readings.attendance.query("kind == 'ytd' and geography == 'la' and phase != 'all'").sort_values("published")
+    ytd = readings.attendance.query("kind == 'ytd' and geography == 'la' and phase != 'all'").sort_values(
+        "published"
+    )
     step = ytd.groupby(["year", "la_ons_code", "phase"])["possible_sessions"].diff().dropna()
     by_date = ytd[ytd["year"] == "2022-23"].groupby("published")["possible_sessions"].sum()
-    assert by_date.iloc[0] > 5 * by_date.iloc[-1]  # the first file of 2022/23 was published many times too large
+    assert (
+        by_date.iloc[0] > 5 * by_date.iloc[-1]
+    )  # the first file of 2022/23 was published many times too large
     assert 0.005 < (step < 0).mean() < 0.08  # 4 % in the real files
 
 
 def test_nothing_in_it_can_be_taken_for_a_real_school_or_place(readings, open_data):
     real_names, real_urns, real_la = set(), set(), set()
     with gzip.open(
-        open_data / "school-census" / "spc_school_level_underlying_data_202223.csv.gz", "rt", encoding="utf-8-sig", newline=""
+        open_data / "school-census" / "spc_school_level_underlying_data_202223.csv.gz",
+        "rt",
+        encoding="utf-8-sig",
+        newline="",
     ) as handle:
         for r in csv.DictReader(handle):
             real_names.add(r["school_name"].casefold())
             real_urns.add(int(r["urn"]))
             real_la |= {r["old_la_code"], r["new_la_code"], r["la_name"].casefold()}
             real_names.add(r["trust"].casefold())
-    for path, name in (("gias/school_points_202601.csv", "EstablishmentName"), ("gias/links_edubasealldata20250422.csv", "LinkName")):
+    for path, name in (
+        ("gias/school_points_202601.csv", "EstablishmentName"),
+        ("gias/links_edubasealldata20250422.csv", "LinkName"),
+    ):
         with (open_data / path).open(encoding="latin-1", newline="") as handle:
             for r in csv.DictReader(handle):
                 real_urns.add(int(r["URN"]))
                 real_names.add(r[name].casefold())
     detail = readings.census_detail
-    ours = {n.casefold() for n in detail["school_name"]} | {n.casefold() for n in detail["trust_name"].dropna()}
+    ours = {n.casefold() for n in detail["school_name"]} | {
+        n.casefold() for n in detail["trust_name"].dropna()
+    }
     assert not ours & (real_names - {""})
-    urns = set(readings.links["link_urn"]).union(*(set(f["urn"]) for f in (detail, readings.absence, readings.links, readings.points)))
+    urns = set(readings.links["link_urn"]).union(
+        *(set(f["urn"]) for f in (detail, readings.absence, readings.links, readings.points))
+    )
     assert min(urns) >= 900000 and not urns & real_urns
-    codes = {"old": set(detail["la_code"]), "new": set(detail["la_ons_code"]), "name": {n.casefold() for n in detail["la_name"]}}
+    codes = {
+        "old": set(detail["la_code"]),
+        "new": set(detail["la_ons_code"]),
+        "name": {n.casefold() for n in detail["la_name"]},
+    }
     assert all(not c & real_la for c in codes.values())
     assert detail["postcode"].dropna().str.fullmatch(r"ZZ\d+ \d[A-Z]{2}|NULL").all()
     real = gpd.read_file(open_data / "boundaries" / "utla_2021_england.gpkg")
@@ -243,5 +320,7 @@ def test_nothing_in_it_can_be_taken_for_a_real_school_or_place(readings, open_da
 
 def test_the_bands_state_the_values_of_the_real_data(maker, open_data):
     real = maker.measure.moments(open_data)
-    assert {k: round(v, 3) for k, v in real.items()} == pytest.approx({k: v[2] for k, v in maker.bands.BANDS.items()}, abs=0.006)
+    assert {k: round(v, 3) for k, v in real.items()} == pytest.approx(
+        {k: v[2] for k, v in maker.bands.BANDS.items()}, abs=0.006
+    )
     assert pd.Series({k: v[0] <= v[2] <= v[1] for k, v in maker.bands.BANDS.items()}).all()

@@ -7,7 +7,7 @@ import subprocess
 
 import yaml
 
-from helpers.paths import ROOT
+from helpers.base.paths import ROOT
 
 
 def _pins(name: str) -> dict[str, str]:

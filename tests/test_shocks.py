@@ -1,4 +1,6 @@
-"""Shocks: a planted one is found and named, quiet series stay quiet, and what everybody had is nobody's shock."""
+"""Shocks: a planted one is found and named, quiet series stay quiet, and what everybody had is nobody's
+shock.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,20 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_attendance import LAS, REGIONS, YEARS, published, weekly_counts
 
 from helpers.monitor import shocks
 from helpers.monitor.known_events import check_calendar, read_calendar
-from helpers.monitor.shocks import MEASURES, NAMES, days_lost, find, finest, neighbours_median, season_residuals
+from helpers.monitor.shocks import (
+    MEASURES,
+    NAMES,
+    days_lost,
+    find,
+    finest,
+    neighbours_median,
+    season_residuals,
+)
 from helpers.monitor.snapshots import clean
+from tests.support.invented_attendance import LAS, REGIONS, YEARS, published, weekly_counts
 
 AREA, OTHER = "E00000003", "E01000002"
 PLANTED = {
@@ -50,7 +60,9 @@ def test_a_planted_shock_is_found_and_named(found, code):
 
 def test_the_size_of_a_planted_shock_is_recovered(found):
     la, phase, year, _, _, share = PLANTED["illness"]
-    rows = found.shocks[(found.shocks["area"] == la) & (found.shocks["phase"] == phase) & (found.shocks["year"] == year)]
+    rows = found.shocks[
+        (found.shocks["area"] == la) & (found.shocks["phase"] == phase) & (found.shocks["year"] == year)
+    ]
     weeks_with_school = 39
     assert rows["effect_year_pp"].sum() == pytest.approx(100 * share / weeks_with_school, abs=0.05)
 
@@ -65,7 +77,9 @@ def test_quiet_series_give_few_alarms_at_the_stated_rate(quiet_series):
     la = result.scores[result.scores["geography"] == "la"]
     alarms, tested = int(la["alarm"].sum()), int(la["z"].notna().sum())
     assert tested > 8_000
-    assert alarms <= 0.001 * tested + 3 * np.sqrt(0.001 * tested), f"{alarms} alarms in {tested} quiet windows"
+    assert alarms <= 0.001 * tested + 3 * np.sqrt(0.001 * tested), (
+        f"{alarms} alarms in {tested} quiet windows"
+    )
 
 
 def test_a_lower_alarm_rate_never_gives_more_alarms(planted):
@@ -76,13 +90,21 @@ def test_a_lower_alarm_rate_never_gives_more_alarms(planted):
 def test_what_the_whole_region_had_is_no_shock_of_an_authority():
     everywhere = [(f"E00{k:06d}", "primary", "2023-24", 13, "illness_sessions", 0.06) for k in range(LAS)]
     result = find(clean(published(weekly_counts(seed=11, plant=everywhere))).periods)
-    then = (result.scores["start"] <= "2023-11-27") & (result.scores["end"] >= "2023-11-27") & (result.scores["geography"] == "la")
+    then = (
+        (result.scores["start"] <= "2023-11-27")
+        & (result.scores["end"] >= "2023-11-27")
+        & (result.scores["geography"] == "la")
+    )
     assert then.sum() == LAS * len(REGIONS) * 2 * len(MEASURES)
     assert not result.scores[then & (result.scores["phase"] == "primary")]["alarm"].any()
 
 
 def test_shocks_of_regions_and_england_never_count_in_a_verdict():
-    everywhere = [(f"E0{r}{k:06d}", "primary", "2023-24", 13, "illness_sessions", 0.08) for r in range(2) for k in range(LAS)]
+    everywhere = [
+        (f"E0{r}{k:06d}", "primary", "2023-24", 13, "illness_sessions", 0.08)
+        for r in range(2)
+        for k in range(LAS)
+    ]
     result = find(clean(published(weekly_counts(seed=11, plant=everywhere))).periods)
     wide = result.shocks[result.shocks["geography"] != "la"]
     assert "England" in set(wide["area"]) and (wide["not_counted"] == "in_movement").all()
@@ -98,9 +120,16 @@ def test_an_unbelievable_excess_is_not_counted_until_a_person_has_looked():
 
 def test_a_session_is_never_counted_in_two_shocks(found):
     la = found.shocks[(found.shocks["geography"] == "la") & (found.shocks["area"] == AREA)]
-    alarms = found.scores[found.scores["alarm"] & (found.scores["area"] == AREA) & (found.scores["measure"] == "absence")]
+    alarms = found.scores[
+        found.scores["alarm"] & (found.scores["area"] == AREA) & (found.scores["measure"] == "absence")
+    ]
     for window in alarms.itertuples():
-        same = la[(la["phase"] == window.phase) & (la["start"] <= window.end) & (la["end"] >= window.start) & (la["windows"] == 1)]
+        same = la[
+            (la["phase"] == window.phase)
+            & (la["start"] <= window.end)
+            & (la["end"] >= window.start)
+            & (la["windows"] == 1)
+        ]
         assert same["excess_pp"].sum() <= window.residual + 0.5
 
 
@@ -124,7 +153,9 @@ def test_the_level_of_a_year_is_no_departure_from_the_season(shift, scale):
 
 
 def test_neighbours_leave_the_authority_itself_out():
-    rows = pd.DataFrame({"geography": "la", "area": list("ABCDE"), "region_name": "London", "phase": "primary", "kind": "ytd"})
+    rows = pd.DataFrame(
+        {"geography": "la", "area": list("ABCDE"), "region_name": "London", "phase": "primary", "kind": "ytd"}
+    )
     rows["start"], rows["end"] = pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-12")
     values = pd.Series([100.0, 1.0, 2.0, 3.0, 4.0])
     assert neighbours_median(rows, values).tolist() == [2.5, 3.5, 3.5, 3.0, 2.5]
@@ -137,9 +168,14 @@ def test_days_lost_of_england_are_not_known(quiet_series):
 
 
 def test_single_weeks_take_the_place_of_the_windows_they_cover(quiet_series):
-    rows = quiet_series.periods[(quiet_series.periods["area"] == AREA) & (quiet_series.periods["year"] == "2023-24")].head(3)
+    rows = quiet_series.periods[
+        (quiet_series.periods["area"] == AREA) & (quiet_series.periods["year"] == "2023-24")
+    ].head(3)
     window = rows.iloc[[1]]
-    half = {"start": window["start"].item() + pd.Timedelta(days=2), "days_per_pupil": window["days_per_pupil"].item() * 0.6}
+    half = {
+        "start": window["start"].item() + pd.Timedelta(days=2),
+        "days_per_pupil": window["days_per_pupil"].item() * 0.6,
+    }
     week = window.assign(kind="weekly", **half)
     kept = finest(pd.concat([rows, week], ignore_index=True))
     assert sorted(kept["kind"]) == ["weekly", "ytd", "ytd"] and len(kept) == len(rows)
@@ -147,13 +183,33 @@ def test_single_weeks_take_the_place_of_the_windows_they_cover(quiet_series):
 
 def test_known_events_are_judged_at_the_resolution_of_the_files(found, planted):
     la, phase, year, week, *_ = PLANTED["illness"]
-    window = found.shocks[(found.shocks["area"] == la) & (found.shocks["code"] == "illness") & (found.shocks["year"] == year)].iloc[0]
-    base = {"measure": "illness", "geography": "la", "areas": [REGIONS[0]], "chosen": "before", "source": "test"}
+    window = found.shocks[
+        (found.shocks["area"] == la) & (found.shocks["code"] == "illness") & (found.shocks["year"] == year)
+    ].iloc[0]
+    base = {
+        "measure": "illness",
+        "geography": "la",
+        "areas": [REGIONS[0]],
+        "chosen": "before",
+        "source": "test",
+    }
     calendar = pd.DataFrame(
         [
             {"name": "there", "start": window["start"], "end": window["end"], "expected": "signal", **base},
-            {"name": "quiet", "start": pd.Timestamp("2022-11-21"), "end": pd.Timestamp("2022-11-22"), "expected": "none", **base},
-            {"name": "missed", "start": pd.Timestamp("2022-11-21"), "end": pd.Timestamp("2022-11-22"), "expected": "signal", **base},
+            {
+                "name": "quiet",
+                "start": pd.Timestamp("2022-11-21"),
+                "end": pd.Timestamp("2022-11-22"),
+                "expected": "none",
+                **base,
+            },
+            {
+                "name": "missed",
+                "start": pd.Timestamp("2022-11-21"),
+                "end": pd.Timestamp("2022-11-22"),
+                "expected": "signal",
+                **base,
+            },
             {
                 "name": "before the files",
                 "start": pd.Timestamp("2019-11-21"),
@@ -164,7 +220,12 @@ def test_known_events_are_judged_at_the_resolution_of_the_files(found, planted):
         ]
     )
     table = check_calendar(found, planted, calendar).set_index("name")["verdict"].to_dict()
-    assert table == {"there": "hit", "quiet": "rightly quiet", "missed": "miss", "before the files": "not detectable here"}
+    assert table == {
+        "there": "hit",
+        "quiet": "rightly quiet",
+        "missed": "miss",
+        "before the files": "not detectable here",
+    }
 
 
 def test_the_calendar_is_sound():

@@ -8,7 +8,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from published_files import (
+
+from helpers.base.faults import DataRefused
+from helpers.ingest.readers import read_folder
+from helpers.ingest.readers.year_text import academic_year, year_ending, years_in_path
+from tests.support.published_files import (
     ABS_HEADER,
     ABS_NATIONAL,
     ABS_SCHOOLS,
@@ -21,17 +25,18 @@ from published_files import (
     write,
 )
 
-from helpers.faults import DataRefused
-from helpers.sources import read_folder
-from helpers.sources.years import academic_year, year_ending, years_in_path
-
 ABS_ROWS = ABS_SCHOOLS + ABS_NATIONAL
 
 
 @given(st.integers(min_value=2000, max_value=2098))
 def test_a_year_is_the_same_in_every_publisher_s_writing(start):
     ours = f"{start}-{(start + 1) % 100:02d}"
-    forms = [f"{start}-{start + 1}", f"{start}/{(start + 1) % 100:02d}", f"{start}{(start + 1) % 100:02d}", ours]
+    forms = [
+        f"{start}-{start + 1}",
+        f"{start}/{(start + 1) % 100:02d}",
+        f"{start}{(start + 1) % 100:02d}",
+        ours,
+    ]
     assert {academic_year(form) for form in forms} == {ours} == {year_ending(start + 1)}
 
 
@@ -55,7 +60,9 @@ def test_years_named_by_a_path(path, years):
     assert years_in_path(path) == years
 
 
-@pytest.mark.parametrize("place", ["2022-2023/england_abs.csv", "raw/2022-2023_england_abs.csv", "2018-2019/202223.csv"])
+@pytest.mark.parametrize(
+    "place", ["2022-2023/england_abs.csv", "raw/2022-2023_england_abs.csv", "2018-2019/202223.csv"]
+)
 def test_the_year_comes_from_the_innermost_part_of_the_path(tmp_path, place):
     write(tmp_path / place, ABS_HEADER, ABS_ROWS)
     readings = read_folder(tmp_path)
@@ -106,9 +113,14 @@ def test_a_copy_of_a_file_is_read_once(tmp_path):
 
 def test_two_different_files_of_one_year_are_a_hard_fault(tmp_path):
     write(tmp_path / "2022-2023" / "a.csv", ABS_HEADER, ABS_ROWS)
-    write(tmp_path / "2022-2023" / "b.csv", ABS_HEADER, [["201", "3614", "100000", "5.3", "9.8"], *ABS_NATIONAL])
+    write(
+        tmp_path / "2022-2023" / "b.csv", ABS_HEADER, [["201", "3614", "100000", "5.3", "9.8"], *ABS_NATIONAL]
+    )
     (fault,) = read_folder(tmp_path).hard
-    assert (fault.code, fault.file) == ("files_overlap", "2022-2023/b.csv") and "2022-2023/a.csv" in fault.message
+    assert (fault.code, fault.file) == (
+        "files_overlap",
+        "2022-2023/b.csv",
+    ) and "2022-2023/a.csv" in fault.message
 
 
 def test_every_file_is_listed_and_hidden_ones_are_not(tmp_path):
@@ -117,7 +129,10 @@ def test_every_file_is_listed_and_hidden_ones_are_not(tmp_path):
     (tmp_path / ".fetch-x").mkdir()
     write(tmp_path / ".fetch-x" / "half.csv", POINTS_HEADER, [["100000", "A", "1", "2"]])
     files = read_folder(tmp_path).files
-    assert files[["path", "taken_for"]].values.tolist() == [["README.md", "not used"], ["points.csv", "points"]]
+    assert files[["path", "taken_for"]].values.tolist() == [
+        ["README.md", "not used"],
+        ["points.csv", "points"],
+    ]
     assert files["rows"].tolist() == [pd.NA, 1] and files["sha256"].str.len().tolist() == [64, 64]
 
 

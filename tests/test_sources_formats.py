@@ -7,7 +7,13 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from published_files import (
+from shapely.geometry import Polygon, box
+
+from helpers.ingest.readers import read_folder
+from helpers.ingest.readers.gias import NAMES
+from helpers.ingest.readers.readings import COLUMNS, FRAMES, GEOGRAPHIES, Readings
+from helpers.ingest.readers.spc_census import ETHNIC_GROUPS, FORMATS
+from tests.support.published_files import (
     ABS_HEADER,
     ABS_NATIONAL,
     ABS_SCHOOLS,
@@ -21,12 +27,6 @@ from published_files import (
     codes,
     write,
 )
-from shapely.geometry import Polygon, box
-
-from helpers.sources import read_folder
-from helpers.sources.gias import NAMES
-from helpers.sources.readings import COLUMNS, FRAMES, GEOGRAPHIES, Readings
-from helpers.sources.spc_census import ETHNIC_GROUPS, FORMATS
 
 
 def test_every_frame_has_its_columns_even_when_empty():
@@ -108,7 +108,11 @@ def test_an_unknown_type_of_school_is_refused_with_the_known_ones(tmp_path):
 
 
 def test_ees_years_and_levels(tmp_path):
-    rows = [["202223", "School", "100025", "6.67743"], ["202324", "School", "100025", "c"], ["202223", "National", "", "7.4"]]
+    rows = [
+        ["202223", "School", "100025", "6.67743"],
+        ["202324", "School", "100025", "c"],
+        ["202223", "National", "", "7.4"],
+    ]
     write(tmp_path / "a.csv", EES_HEADER, rows)
     readings = read_folder(tmp_path)
     assert readings.absence["year"].tolist() == ["2022-23", "2023-24"]
@@ -118,7 +122,10 @@ def test_ees_years_and_levels(tmp_path):
 
 
 def test_single_terms_are_left_out(tmp_path):
-    rows = [["202223", "Academic year", "School", "100025", "6.7"], ["202223", "Autumn term", "School", "100025", "7.1"]]
+    rows = [
+        ["202223", "Academic year", "School", "100025", "6.7"],
+        ["202223", "Autumn term", "School", "100025", "7.1"],
+    ]
     write(tmp_path / "a.csv", [EES_HEADER[0], "time_identifier", *EES_HEADER[1:]], rows)
     assert read_folder(tmp_path).absence["absence_pct"].tolist() == [6.7]
 
@@ -134,7 +141,9 @@ def test_session_counts_are_kept_and_give_the_rate_where_none_is_published(tmp_p
     assert readings.faults == []
     assert readings.absence["absence_pct"].tolist() == [6.7, 5.0]
     assert readings.absence["missed_sessions"].tolist() == [4000, 50]
-    assert readings.absence["persistent_pct"].iloc[0] == 15.0 and np.isnan(readings.absence["persistent_pct"].iloc[1])
+    assert readings.absence["persistent_pct"].iloc[0] == 15.0 and np.isnan(
+        readings.absence["persistent_pct"].iloc[1]
+    )
 
 
 def test_a_rate_that_its_counts_contradict_is_a_hard_fault(tmp_path):
@@ -178,16 +187,29 @@ def test_spc_texts_are_harmonised(tmp_path):
     school = readings.census_detail.iloc[0]
     assert school["region_name"] == "Yorkshire and The Humber"
     assert school["urban_rural"] == "Rural village" and school["denomination"] == "Muslim"
-    assert pd.isna(school["postcode"]) and pd.isna(school["trust_name"]) and pd.isna(school["admissions_policy"])
+    assert (
+        pd.isna(school["postcode"]) and pd.isna(school["trust_name"]) and pd.isna(school["admissions_policy"])
+    )
     assert school["all_through"] and school["open_date"] == pd.Timestamp(2012, 9, 1)
 
 
 def test_spc_percentages_are_counts_over_headcount(tmp_path):
     origin = "number of pupils classified as {} ethnic origin"
-    counts = {"number of pupils known to be eligible for free school meals": "30", origin.format("Irish"): "3"}
-    counts |= {origin.format("any other white background"): "10", origin.format("Gypsy/Roma"): "z", "number of pupils unclassified": "1"}
+    counts = {
+        "number of pupils known to be eligible for free school meals": "30",
+        origin.format("Irish"): "3",
+    }
+    counts |= {
+        origin.format("any other white background"): "10",
+        origin.format("Gypsy/Roma"): "z",
+        "number of pupils unclassified": "1",
+    }
     school = write_spc(tmp_path, spc_row(**counts)).census_detail.iloc[0]
-    assert school["fsm_pct"] == 15 and school["white_other_pct"] == 6.5 and school["ethnicity_unclassified_pct"] == 0.5
+    assert (
+        school["fsm_pct"] == 15
+        and school["white_other_pct"] == 6.5
+        and school["ethnicity_unclassified_pct"] == 0.5
+    )
     assert pd.isna(school["gypsy_roma_traveller_pct"])
 
 
@@ -198,7 +220,11 @@ def test_every_published_ethnic_group_is_in_one_of_ours():
 
 def test_spc_year_groups_are_summed_over_sex_and_hours(tmp_path):
     parts = {f"{time} time {sex} Year group 3": "5" for time in ("Part", "Full") for sex in ("girls", "boys")}
-    parts |= {"Number of key stage 2 pupils (years 3 to 6)": "21", "Full time girls Nursery 1": "4", "Full time boys Early 2": "2"}
+    parts |= {
+        "Number of key stage 2 pupils (years 3 to 6)": "21",
+        "Full time girls Nursery 1": "4",
+        "Full time boys Early 2": "2",
+    }
     readings = write_spc(tmp_path, spc_row(**parts))
     assert readings.faults == []  # one pupil is neither girl nor boy
     school = readings.census_detail.iloc[0]
@@ -242,12 +268,19 @@ def test_london_is_one_region_and_its_parts_are_parts(tmp_path):
     rates = readings.area_rates.set_index("area_name")
     assert rates.loc["London", "geography"] == "region" and rates.loc["London (Inner)", "geography"] == "part"
     assert rates.loc["London (Inner)", "region_name"] == "London"
-    assert pd.isna(rates.loc["London (Inner)", "rate_pct"]) and readings.files.loc[0, "symbols"] == {"Values": {"-": 1}}
+    assert pd.isna(rates.loc["London (Inner)", "rate_pct"]) and readings.files.loc[0, "symbols"] == {
+        "Values": {"-": 1}
+    }
 
 
 @pytest.mark.parametrize(
     ("column", "value", "code"),
-    [(0, "Lateness", "unknown_word"), (3, "Mercia", "unknown_area"), (6, "Mercia", "unknown_area"), (2, "23", "bad_year")],
+    [
+        (0, "Lateness", "unknown_word"),
+        (3, "Mercia", "unknown_area"),
+        (6, "Mercia", "unknown_area"),
+        (2, "23", "bad_year"),
+    ],
 )
 def test_an_unknown_indicator_area_or_year_is_refused(tmp_path, column, value, code):
     row = list(RATES_ROWS[0])
@@ -272,14 +305,29 @@ def test_all_three_layouts_of_the_register_give_the_same(tmp_path, layout):
     readings = read_folder(tmp_path)
     assert readings.faults == []
     school = readings.establishments.iloc[0]
-    assert (school["urn"], school["la_code"], school["phase"], school["high_age"]) == (100049, "202", "secondary", 18)
-    assert school["denomination"] == "No religious character" and school["urban_rural"] == "Urban city and town"
-    assert pd.isna(school["capacity"]) and school["open_date"] == pd.Timestamp(2012, 9, 1) and pd.isna(school["close_date"])
+    assert (school["urn"], school["la_code"], school["phase"], school["high_age"]) == (
+        100049,
+        "202",
+        "secondary",
+        18,
+    )
+    assert (
+        school["denomination"] == "No religious character" and school["urban_rural"] == "Urban city and town"
+    )
+    assert (
+        pd.isna(school["capacity"])
+        and school["open_date"] == pd.Timestamp(2012, 9, 1)
+        and pd.isna(school["close_date"])
+    )
 
 
 def register_row(urn, **given):
     names = {ours: theirs[0] for ours, theirs in NAMES.items()}
-    row = {"URN": urn} | dict.fromkeys(names.values(), "") | {names[ours]: value for ours, value in given.items()}
+    row = (
+        {"URN": urn}
+        | dict.fromkeys(names.values(), "")
+        | {names[ours]: value for ours, value in given.items()}
+    )
     return row
 
 
@@ -289,7 +337,9 @@ def test_test_rows_and_authority_000_of_the_register(tmp_path):
     write(tmp_path / "a.csv", list(rows[0]), [list(row.values()) for row in rows])
     readings = read_folder(tmp_path)
     assert readings.faults == []
-    assert readings.establishments["urn"].tolist() == [100049] and readings.establishments["phase"].tolist() == ["ap"]
+    assert readings.establishments["urn"].tolist() == [100049] and readings.establishments[
+        "phase"
+    ].tolist() == ["ap"]
     assert pd.isna(readings.establishments["la_code"].iloc[0])
     assert "2 test rows" in readings.files.loc[0, "notes"]
 
@@ -311,7 +361,10 @@ def test_a_longer_register_counts_and_a_shorter_one_fills_its_gaps(tmp_path):
 
 
 def test_links_and_their_dates(tmp_path):
-    rows = [["100006", "134643", "B", "Predecessor - merged", "01-01-2022"], ["100012", "100021", "C", "Successor", ""]]
+    rows = [
+        ["100006", "134643", "B", "Predecessor - merged", "01-01-2022"],
+        ["100012", "100021", "C", "Successor", ""],
+    ]
     write(tmp_path / "a.csv", LINKS_HEADER, rows, "cp1252", "\r\n")
     links = read_folder(tmp_path).links
     assert links["link_date"].tolist() == [pd.Timestamp(2022, 1, 1), pd.NaT]
@@ -343,12 +396,28 @@ def test_deprivation_at_the_school_site(tmp_path):
     header = "URN,school_postcode,easting,northing,point_source,lsoa11_code,lsoa21_code,idaci_rank,idaci_decile,imd_rank,imd_decile".split(
         ","
     )
-    rows = [["100000", "EC3A 5DE", "533498.01", "181200.9", "gias_point", "E01000005", "E01000005", "9458.0", "3.0", "8678.0", "3.0"]]
+    rows = [
+        [
+            "100000",
+            "EC3A 5DE",
+            "533498.01",
+            "181200.9",
+            "gias_point",
+            "E01000005",
+            "E01000005",
+            "9458.0",
+            "3.0",
+            "8678.0",
+            "3.0",
+        ]
+    ]
     rows.append(["100001", "NULL", "", "", "none", "", "", "", "", "", ""])
     write(tmp_path / "a.csv", header, rows)
     readings = read_folder(tmp_path)
     assert readings.faults == []
-    assert readings.deprivation["idaci_rank"].tolist()[0] == 9458 and readings.deprivation["imd_rank"].isna().tolist() == [False, True]
+    assert readings.deprivation["idaci_rank"].tolist()[0] == 9458 and readings.deprivation[
+        "imd_rank"
+    ].isna().tolist() == [False, True]
 
 
 def test_the_workbook_of_ranks_is_read_from_its_second_sheet(tmp_path):
@@ -356,12 +425,20 @@ def test_the_workbook_of_ranks_is_read_from_its_second_sheet(tmp_path):
     book.active.title = "Notes"
     sheet = book.create_sheet("IoD2019 IDACI & IDAOPI")
     imd = "Index of Multiple Deprivation (IMD) Rank (where 1 is most deprived)"
-    sheet.append(["LSOA code (2011)", imd, "Income Deprivation Affecting Children Index (IDACI) Rank (where 1 is most deprived)"])
+    sheet.append(
+        [
+            "LSOA code (2011)",
+            imd,
+            "Income Deprivation Affecting Children Index (IDACI) Rank (where 1 is most deprived)",
+        ]
+    )
     sheet.append(["E01000001", 29199, 32806])
     book.save(tmp_path / "a.xlsx")
     readings = read_folder(tmp_path)
     assert readings.faults == []
-    assert readings.deprivation_lsoa[["lsoa11_code", "idaci_rank", "imd_rank"]].values.tolist() == [["E01000001", 32806.0, 29199.0]]
+    assert readings.deprivation_lsoa[["lsoa11_code", "idaci_rank", "imd_rank"]].values.tolist() == [
+        ["E01000001", 32806.0, 29199.0]
+    ]
 
 
 # Attendance and hubs
@@ -393,7 +470,13 @@ def test_attendance_rows_of_all_kinds(tmp_path):
     a = readings.attendance
     assert a["kind"].tolist() == ["ytd"] * 3 + ["weekly"] * 2
     assert a["geography"].tolist() == ["england", "part", "la", "region", "la"]
-    assert a["area_name"].tolist() == ["England", "Inner London", "Hounslow", "Yorkshire and The Humber", "Newham"]
+    assert a["area_name"].tolist() == [
+        "England",
+        "Inner London",
+        "Hounslow",
+        "Yorkshire and The Humber",
+        "Newham",
+    ]
     assert a["region_name"].tolist()[1:] == ["London", "London", "Yorkshire and The Humber", "London"]
     assert a["year"].unique().tolist() == ["2022-23"] and a["week"].tolist()[3:] == [37, 2]
     assert a["phase"].iloc[0] == "all" and np.isnan(a["overall_absence_sessions"].iloc[4])
@@ -410,7 +493,10 @@ def test_a_hub_may_have_no_urn(tmp_path):
     write(
         tmp_path / "a.csv",
         header,
-        [["Elm", "The Trees Trust", "141874", "2025-11-12", ""], ["Oak", "LA Maintained", "", "2025-11-12", "?"]],
+        [
+            ["Elm", "The Trees Trust", "141874", "2025-11-12", ""],
+            ["Oak", "LA Maintained", "", "2025-11-12", "?"],
+        ],
     )
     readings = read_folder(tmp_path)
     assert readings.faults == []
@@ -428,12 +514,18 @@ def areas(crs="EPSG:27700", **columns):
 @pytest.mark.parametrize("driver", ["gpkg", "geojson", "parquet"])
 @pytest.mark.parametrize("names", [("CTYUA21CD", "CTYUA21NM"), ("utla21_code", "utla21_name")])
 def test_boundaries_in_three_formats(tmp_path, driver, names):
-    frame = areas("EPSG:4326" if driver == "geojson" else "EPSG:27700", **{names[0]: ["E06000001", "E06000002"], names[1]: ["A", "B"]})
+    frame = areas(
+        "EPSG:4326" if driver == "geojson" else "EPSG:27700",
+        **{names[0]: ["E06000001", "E06000002"], names[1]: ["A", "B"]},
+    )
     path = tmp_path / f"a.{driver}"
     frame.to_parquet(path) if driver == "parquet" else frame.to_file(path)
     readings = read_folder(tmp_path)
     assert readings.faults == []
-    assert readings.la_boundaries[["la_ons_code", "la_name"]].values.tolist() == [["E06000001", "A"], ["E06000002", "B"]]
+    assert readings.la_boundaries[["la_ons_code", "la_name"]].values.tolist() == [
+        ["E06000001", "A"],
+        ["E06000002", "B"],
+    ]
     assert readings.la_boundaries.crs.to_epsg() == 27700
     assert readings.la_boundaries.total_bounds == pytest.approx([400000, 300000, 420000, 310000], abs=1)
 
@@ -453,7 +545,9 @@ def test_other_maps_are_not_used_with_a_reason(tmp_path):
 
 def test_a_self_crossing_outline_is_repaired_and_flagged(tmp_path):
     frame = areas(CTYUA21CD=["E06000001", "E06000002"])
-    frame.loc[0, "geometry"] = Polygon([(400000, 300000), (410000, 310000), (410000, 300000), (400000, 310000)])
+    frame.loc[0, "geometry"] = Polygon(
+        [(400000, 300000), (410000, 310000), (410000, 300000), (400000, 310000)]
+    )
     frame.to_parquet(tmp_path / "a.parquet")
     readings = read_folder(tmp_path)
     assert codes(readings, "flag") == ["geometry_repaired"] and codes(readings) == []
@@ -462,7 +556,9 @@ def test_a_self_crossing_outline_is_repaired_and_flagged(tmp_path):
 
 def test_swapped_coordinates_and_lost_outlines_are_refused(tmp_path):
     frame = gpd.GeoDataFrame(
-        {"CTYUA21CD": ["E06000001", "E06000002"]}, geometry=[box(300000, 1400000, 310000, 1410000), None], crs="EPSG:27700"
+        {"CTYUA21CD": ["E06000001", "E06000002"]},
+        geometry=[box(300000, 1400000, 310000, 1410000), None],
+        crs="EPSG:27700",
     )
     frame.to_parquet(tmp_path / "a.parquet")
     assert codes(read_folder(tmp_path)) == ["no_geometry", "not_in_great_britain"]

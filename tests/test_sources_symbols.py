@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.sources.symbols import MISSING, parse_number, symbol_of, to_numbers
+from helpers.ingest.readers.symbols import MISSING, parse_number, symbol_of, to_numbers
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
@@ -19,7 +19,10 @@ def test_a_number_written_by_a_computer_is_read_back_exactly(value):
     assert parse_number(repr(value))[0] == value
 
 
-@given(st.decimals(min_value=-1000, max_value=1000, places=3), st.sampled_from(["{}", " {}", "{} ", "{}%", "{} %"]))
+@given(
+    st.decimals(min_value=-1000, max_value=1000, places=3),
+    st.sampled_from(["{}", " {}", "{} ", "{}%", "{} %"]),
+)
 def test_spaces_and_per_cent_signs_change_neither_value_nor_decimals(value, form):
     assert parse_number(form.format(value)) == (float(value), 3)
 
@@ -38,7 +41,12 @@ def test_a_known_symbol_is_missing_and_counted_and_never_a_number(symbol, upper,
     assert sum(parsed.symbols.values()) == 1 and not len(parsed.unreadable)
 
 
-@given(st.lists(st.one_of(finite.map(repr), st.sampled_from([*MISSING, "SUPP", "NA"]), st.text(max_size=6)), max_size=30))
+@given(
+    st.lists(
+        st.one_of(finite.map(repr), st.sampled_from([*MISSING, "SUPP", "NA"]), st.text(max_size=6)),
+        max_size=30,
+    )
+)
 def test_every_cell_is_a_number_or_a_counted_symbol_or_refused(cells):
     parsed = to_numbers(cells)
     numbers = int(np.isfinite(parsed.values).sum())
@@ -55,7 +63,25 @@ def test_nothing_but_a_number_or_symbol_gets_a_value(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["nan", "inf", "1e999", "1_000", "12,34", "1,2345", "5..2", "5.2.1", "%", ".", "+", "e5", "५", "5 2", "<5", "SUP"]
+    "text",
+    [
+        "nan",
+        "inf",
+        "1e999",
+        "1_000",
+        "12,34",
+        "1,2345",
+        "5..2",
+        "5.2.1",
+        "%",
+        ".",
+        "+",
+        "e5",
+        "५",
+        "5 2",
+        "<5",
+        "SUP",
+    ],
 )
 def test_what_looks_like_a_number_to_a_computer_only_is_refused(text):
     assert parse_number(text) is None
@@ -69,7 +95,13 @@ def test_symbols_are_counted_by_kind():
 
 @pytest.mark.parametrize(
     ("cells", "decimals"),
-    [(["4", "11"], 0), (["4", "5.2"], 1), (["5.2", "4"], 1), (["5.92", "6.67743"], 5), (["7.0000000000000007E-2"], 18)],
+    [
+        (["4", "11"], 0),
+        (["4", "5.2"], 1),
+        (["5.2", "4"], 1),
+        (["5.92", "6.67743"], 5),
+        (["7.0000000000000007E-2"], 18),
+    ],
 )
 def test_decimals_are_those_of_the_most_precise_cell(cells, decimals):
     assert to_numbers(cells).decimals == decimals

@@ -8,7 +8,9 @@ import zipfile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_files import (
+
+from helpers.ingest.readers import examine, read_folder, recognise
+from tests.support.published_files import (
     ABS_HEADER,
     ABS_NATIONAL,
     ABS_SCHOOLS,
@@ -21,8 +23,6 @@ from published_files import (
     csv_text,
     write,
 )
-
-from helpers.sources import examine, read_folder, recognise
 
 ABS_ROWS = ABS_SCHOOLS + ABS_NATIONAL
 
@@ -49,7 +49,9 @@ def test_case_and_spacing_of_the_header_do_not_matter(tmp_path):
 
 
 def test_rows_carry_their_line_in_the_file_even_after_a_quoted_line_break(tmp_path):
-    text = csv_text(CENSUS_HEADER, CENSUS_ROWS).replace("201,3614,State-funded primary", '201,"36\n14",State-funded primary')
+    text = csv_text(CENSUS_HEADER, CENSUS_ROWS).replace(
+        "201,3614,State-funded primary", '201,"36\n14",State-funded primary'
+    )
     (tmp_path / "2022-2023.csv").write_text(text)
     readings = read_folder(tmp_path)
     assert readings.census["row"].tolist() == [2, 5]
@@ -59,7 +61,12 @@ def test_a_ragged_row_is_a_hard_fault_that_names_the_row(tmp_path):
     rows = [ABS_SCHOOLS[0], [*ABS_SCHOOLS[1], "7"], *ABS_NATIONAL]
     write(tmp_path / "2022-2023" / "a.csv", ABS_HEADER, rows)
     (fault,) = read_folder(tmp_path).hard
-    assert (fault.code, fault.file, fault.row, fault.value) == ("ragged_row", "2022-2023/a.csv", 3, "6 fields")
+    assert (fault.code, fault.file, fault.row, fault.value) == (
+        "ragged_row",
+        "2022-2023/a.csv",
+        3,
+        "6 fields",
+    )
     assert fault.what_to_do
 
 
@@ -91,7 +98,9 @@ def test_a_performance_table_cut_anywhere_is_never_read_as_whole(tmp_path_factor
 @settings(max_examples=40, deadline=None)
 def test_no_damage_to_a_file_escapes_as_an_error_of_ours(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged")
-    whole = csv_text(POINTS_HEADER, [[str(100000 + n), f"School {n}", str(n), str(n)] for n in range(8)]).encode()
+    whole = csv_text(
+        POINTS_HEADER, [[str(100000 + n), f"School {n}", str(n), str(n)] for n in range(8)]
+    ).encode()
     content = bytearray(gzip.compress(whole) if data.draw(st.booleans()) else whole)
     for _ in range(data.draw(st.integers(min_value=1, max_value=4))):
         at = data.draw(st.integers(min_value=0, max_value=len(content)))
@@ -144,7 +153,16 @@ def test_a_column_that_is_gone_is_named_without_a_guess(tmp_path):
     "header",
     [
         ["URN", "LANAME", "LA", "ESTAB", "SCHNAME", "STREET", "TOWN", "POSTCODE", "SCHSTATUS", "ISPRIMARY"],
-        ["time_period", "time_identifier", "geographic_level", "country_code", "region_name", "la_name", "school_type", "exclusions"],
+        [
+            "time_period",
+            "time_identifier",
+            "geographic_level",
+            "country_code",
+            "region_name",
+            "la_name",
+            "school_type",
+            "exclusions",
+        ],
         [
             "time_period",
             "geographic_level",
@@ -167,7 +185,9 @@ def test_other_publications_are_not_used_and_are_no_fault(tmp_path, header):
 
 
 def test_a_spreadsheet_s_semicolons_are_recognised_and_refused(tmp_path):
-    (tmp_path / "a.csv").write_text(csv_text(EES_HEADER, [["202223", "School", "100000", "5"]]).replace(",", ";"))
+    (tmp_path / "a.csv").write_text(
+        csv_text(EES_HEADER, [["202223", "School", "100000", "5"]]).replace(",", ";")
+    )
     assert codes(read_folder(tmp_path)) == ["wrong_separator"]
 
 

@@ -1,4 +1,6 @@
-"""Claims about what follows the targets: the national stages monitor and siting, with all inputs and without, and the pages made from them."""
+"""Claims about what follows the targets: the national stages monitor and siting, with all inputs and without,
+and the pages made from them.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,17 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from helpers import artefacts, national
-from helpers.dictionary import columns
+from helpers import national
+from helpers.base import artefacts
+from helpers.base.dictionary import columns
+from helpers.base.params import make
+from helpers.base.text import MARKING
+from helpers.ingest.readers.readings import empty
 from helpers.monitor import known_events
 from helpers.monitor import stage as monitor
-from helpers.params import make
+from helpers.records import agreed
 from helpers.report import monitor_page, support_page
-from helpers.report.words import MARKING
-from helpers.sources.readings import empty
-from helpers.support import agreed, hub_places, routing, siting
+from helpers.support import places, routing, siting
 from helpers.support import stage as support
 
 
@@ -51,7 +55,17 @@ def test_every_school_with_a_minimum_has_a_verdict_for_both_years(country):
 def test_without_attendance_files_there_are_no_shocks_and_the_reason_is_told(country):
     made = rebuilt(country, attendance=empty("attendance"))
     whole = country["monitor"]
-    for name in ("snapshots", "periods", "shocks", "scores", "thresholds", "season", "settling", "counts", "put_aside"):
+    for name in (
+        "snapshots",
+        "periods",
+        "shocks",
+        "scores",
+        "thresholds",
+        "season",
+        "settling",
+        "counts",
+        "put_aside",
+    ):
         assert made[name].empty and list(made[name]) == list(whole[name]), name
     told = made["inputs"].set_index("input").loc["in-year attendance by area"]
     assert not told["there"] and "no shocks by area" in told["words"]
@@ -95,10 +109,16 @@ def test_a_jump_of_the_roll_in_a_later_census_reopens_the_target(country):
 
 def test_without_hubs_there_is_no_plan_and_the_stage_says_why(country):
     asks, baseline = country["expectations"]["expectations"], country["model"]["baseline"]
-    made = support.build(country["ingest"] | {"hubs": empty("hubs")}, baseline, asks, country["monitor"]["verdicts"], 2025)
+    made = support.build(
+        country["ingest"] | {"hubs": empty("hubs")}, baseline, asks, country["monitor"]["verdicts"], 2025
+    )
     plan = siting.from_stage({name.rpartition(".")[0]: value for name, value in made.items()})
     whole = siting.from_stage(country["siting"])
-    assert plan.sites.empty and list(plan.sites) == list(whole.sites) and list(plan.comparison) == list(whole.comparison)
+    assert (
+        plan.sites.empty
+        and list(plan.sites) == list(whole.sites)
+        and list(plan.comparison) == list(whole.comparison)
+    )
     assert "0 hubs on the map" in siting.conclusions(plan)[0] and siting.headlines(plan) == []
 
 
@@ -109,23 +129,32 @@ def test_no_school_of_the_referral_list_is_a_candidate_to_lead_a_hub(country):
 
 @pytest.fixture(scope="module")
 def pages(country, tmp_path_factory):
-    """Both folders of a region that has decisions, ambitions and shocks: folder, the referral sheet, verdicts."""
+    """Both folders of a region that has decisions, ambitions and shocks: folder, the referral sheet,
+    verdicts.
+    """
     run = make(region="North East")
     folder, register = tmp_path_factory.mktemp("pages"), country["ingest"]["register"]
     plan, watched = siting.from_stage(country["siting"]), country["monitor"]
     routed = routing.route(watched["verdicts"], register)
     referrals = routing.with_records(routed.referrals, country["records"]["agreed"])
-    places = hub_places.offer_places(referrals, plan.leads)
-    mine, offers = (artefacts.of_region(f, register, run.region) for f in (referrals, places.offers))
+    places_ = places.offer_places(referrals, plan.leads)
+    mine, offers = (artefacts.of_region(f, register, run.region) for f in (referrals, places_.offers))
     sheet = support_page.referral_sheet(mine, offers)
-    points = siting.map_points(plan, siting.demand(register, country["model"]["baseline"], country["expectations"]["expectations"]))
+    points = siting.map_points(
+        plan, siting.demand(register, country["model"]["baseline"], country["expectations"]["expectations"])
+    )
     borders = country["ingest"]["boundaries"].head(4)
     left = artefacts.of_region(routed.left_out, register, run.region)
-    support_page.write_support(folder / "support", run, sheet, left, plan, points, borders, ["Nothing is missing."])
-    verdicts = watched["verdicts"].merge(
-        register.loc[register["region_name"] == run.region, ["urn", "school_name", "phase", "la_name"]], on="urn"
+    support_page.write_support(
+        folder / "support", run, sheet, left, plan, points, borders, ["Nothing is missing."]
     )
-    monitor_page.write_monitor(folder / "monitor", run, verdicts, watched["shocks"].head(5), watched["noted"], watched["inputs"])
+    verdicts = watched["verdicts"].merge(
+        register.loc[register["region_name"] == run.region, ["urn", "school_name", "phase", "la_name"]],
+        on="urn",
+    )
+    monitor_page.write_monitor(
+        folder / "monitor", run, verdicts, watched["shocks"].head(5), watched["noted"], watched["inputs"]
+    )
     return folder, sheet, verdicts, routed
 
 
@@ -137,7 +166,9 @@ def test_both_folders_are_marked_confidential_on_every_page_and_sheet(pages):
         assert len(files) == 3 and all(f.startswith("confidential-") or f == "index.html" for f in files)
         book = openpyxl.load_workbook(next((folder / name).glob("*.xlsx")))
         for sheet in (s for s in book.worksheets if s.title not in ("Contents", "Notes")):
-            assert any(MARKING == cell.value for row in sheet.iter_rows(max_row=5) for cell in row), sheet.title
+            assert any(MARKING == cell.value for row in sheet.iter_rows(max_row=5) for cell in row), (
+                sheet.title
+            )
 
 
 def test_the_sheet_has_a_row_per_school_listed_and_ends_in_empty_columns_for_a_person(pages):
@@ -153,7 +184,12 @@ def test_the_sheet_has_a_row_per_school_listed_and_ends_in_empty_columns_for_a_p
 def test_the_sheet_filled_in_is_read_back_as_decisions(pages, tmp_path):
     folder, sheet, _, routed = pages
     filled = pd.read_csv(folder / "support" / support_page.CSV, dtype="str", keep_default_na=False)
-    filled.loc[0, ["decision", "decided_by", "date", "reason"]] = ["wait", "A Person", "2025-11-20", "a new head"]
+    filled.loc[0, ["decision", "decided_by", "date", "reason"]] = [
+        "wait",
+        "A Person",
+        "2025-11-20",
+        "a new head",
+    ]
     filled.to_csv(tmp_path / "decisions.csv", index=False)
     read = agreed.read_decisions(tmp_path / "decisions.csv", routed.referrals)
     assert read["urn"].tolist() == [sheet["urn"].iloc[0]] and read["decision"].tolist() == ["wait"]

@@ -7,8 +7,18 @@ import math
 import pandas as pd
 import pytest
 
-from helpers.facts import Facts, shown
-from helpers.store import atomic_file, atomic_folder, file_hash, read_json, stage, sweep, tree_hash, write_frame, write_json
+from helpers.base.facts import Facts, shown
+from helpers.base.store import (
+    atomic_file,
+    atomic_folder,
+    file_hash,
+    read_json,
+    stage,
+    sweep,
+    tree_hash,
+    write_frame,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

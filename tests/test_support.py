@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.monitor import judgement
+from helpers.monitor import verdicts as judgement
 from helpers.support import routing
 from helpers.support.routing import DECISION_COLUMNS, VERDICTS, Rules, route
 
@@ -44,15 +44,30 @@ def answer(register: pd.DataFrame, rows: list[dict], rules: Rules | None = None)
 
 def test_two_years_above_the_threshold_list_a_school_and_one_does_not():
     register = schools(["assessed"] * 5)
-    rows = both_years(100_000, 0.8, 0.6) + both_years(100_001, 1.6, 2.0) + both_years(100_002, 0.3, 3.0) + [verdict(100_003, YEARS[1], 3.0)]
-    assert answer(register, rows) == {100_000: "light_touch", 100_001: "intensive", 100_003: "one_year_only", 100_004: "no_verdict"}
+    rows = (
+        both_years(100_000, 0.8, 0.6)
+        + both_years(100_001, 1.6, 2.0)
+        + both_years(100_002, 0.3, 3.0)
+        + [verdict(100_003, YEARS[1], 3.0)]
+    )
+    assert answer(register, rows) == {
+        100_000: "light_touch",
+        100_001: "intensive",
+        100_003: "one_year_only",
+        100_004: "no_verdict",
+    }
 
 
 def test_a_special_school_is_never_routed_whatever_its_point_says():
-    assert answer(schools(["special_range_only"]), both_years(100_000, 9.0, 9.0, fixed_z=9.0)) == {100_000: "special_range_only"}
+    assert answer(schools(["special_range_only"]), both_years(100_000, 9.0, 9.0, fixed_z=9.0)) == {
+        100_000: "special_range_only"
+    }
 
 
-@pytest.mark.parametrize("status", ["tiny", "new", "no_published_absence", "not_in_census", "incomplete_data", "alternative_provision"])
+@pytest.mark.parametrize(
+    "status",
+    ["tiny", "new", "no_published_absence", "not_in_census", "incomplete_data", "alternative_provision"],
+)
 def test_a_school_without_an_expectation_is_left_out_with_its_own_reason(status):
     assert answer(schools([status]), both_years(100_000, 9.0, 9.0)) == {100_000: status}
 
@@ -74,7 +89,10 @@ def test_a_met_target_is_never_listed_even_beside_a_contradictory_z():
 
 
 def test_a_school_that_reached_the_minimum_in_its_report_is_not_listed_whatever_the_region_did():
-    rows = [verdict(100_000, YEARS[0], 2.0, met_as_published=True), verdict(100_000, YEARS[1], 2.0, met_as_published=False)]
+    rows = [
+        verdict(100_000, YEARS[0], 2.0, met_as_published=True),
+        verdict(100_000, YEARS[1], 2.0, met_as_published=False),
+    ]
     assert answer(schools(["assessed"]), rows) == {}
 
 
@@ -91,7 +109,9 @@ def test_years_that_do_not_follow_each_other_are_not_two_years_running():
 def test_a_talk_is_for_a_large_miss_from_the_first_starting_point_and_offers_no_place():
     rows = both_years(100_000, -0.2, 0.3, fixed_z=1.4) + both_years(100_001, -0.2, 0.3, fixed_z=1.2)
     routed = route(pd.DataFrame(rows), schools(["assessed"] * 2))
-    assert dict(zip(routed.referrals["urn"], routed.referrals["tier"], strict=True)) == {100_000: "talk_to_us"}
+    assert dict(zip(routed.referrals["urn"], routed.referrals["tier"], strict=True)) == {
+        100_000: "talk_to_us"
+    }
     assert "no place is offered" in routed.referrals["why"].item()
 
 
@@ -142,7 +162,10 @@ def test_thresholds_out_of_order_are_refused():
 def test_the_count_at_a_threshold_is_the_length_of_the_list():
     rng = np.random.default_rng(1)
     rows = [row for urn in range(100_000, 100_300) for row in both_years(urn, *rng.normal(0.5, 1, 2))]
-    register, counts = schools(["assessed"] * 300), routing.count_by_threshold(pd.DataFrame(rows)).set_index("z")
+    register, counts = (
+        schools(["assessed"] * 300),
+        routing.count_by_threshold(pd.DataFrame(rows)).set_index("z"),
+    )
     assert counts["schools"].is_monotonic_decreasing
     assert counts.loc[0.5, "schools"] == len(route(pd.DataFrame(rows), register).referrals)
     assert counts.loc[0.0, "expected_if_improved"] == pytest.approx(75)
@@ -155,15 +178,31 @@ statuses = st.sampled_from(["assessed", "assessed", "special_range_only", "tiny"
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(statuses, st.lists(one_verdict, max_size=3, unique_by=lambda v: v[0])), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.tuples(statuses, st.lists(one_verdict, max_size=3, unique_by=lambda v: v[0])),
+        min_size=1,
+        max_size=8,
+    )
+)
 def test_every_school_has_one_answer_and_nobody_is_listed_without_verdicts(drawn):
     register = schools([status for status, _ in drawn])
     rows = [
-        {"urn": 100_000 + i, "year": y, "z": z, "verdict": w, "shortfall_pp": None if z is None else 0.6 * z, "fixed_z": f, "reopened": r}
+        {
+            "urn": 100_000 + i,
+            "year": y,
+            "z": z,
+            "verdict": w,
+            "shortfall_pp": None if z is None else 0.6 * z,
+            "fixed_z": f,
+            "reopened": r,
+        }
         for i, (_, verdicts) in enumerate(drawn)
         for y, z, w, f, r in verdicts
     ]
-    given_ = pd.DataFrame(rows, columns=["urn", "year", "z", "verdict", "shortfall_pp", "fixed_z", "reopened"]).astype({"urn": "int64"})
+    given_ = pd.DataFrame(
+        rows, columns=["urn", "year", "z", "verdict", "shortfall_pp", "fixed_z", "reopened"]
+    ).astype({"urn": "int64"})
     routed = route(given_, register)
     assert routed.counts["schools"].sum() == len(register)
     assert not set(routed.referrals["urn"]) & set(routed.left_out["urn"])

@@ -7,8 +7,9 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from helpers.faults import DataRefused
-from helpers.support import agreed, routing
+from helpers.base.faults import DataRefused
+from helpers.records import agreed
+from helpers.support import routing
 from tests.test_support import both_years, schools
 
 TODAY = date(2026, 3, 1)
@@ -35,7 +36,11 @@ def test_a_documented_file_is_read(read):
         + '100000,ambition,94.5,2026-01-31,"agreed with the head,\nin person",J Smith\n\n100001,challenge,,2026-02-01,wrong peers,A Head\n'
     )
     assert rows["urn"].tolist() == [100_000, 100_001] and rows["kind"].tolist() == ["ambition", "challenge"]
-    assert rows.loc[0, "value"] == 94.5 and pd.isna(rows.loc[1, "value"]) and rows.loc[0, "date"] == pd.Timestamp(2026, 1, 31)
+    assert (
+        rows.loc[0, "value"] == 94.5
+        and pd.isna(rows.loc[1, "value"])
+        and rows.loc[0, "date"] == pd.Timestamp(2026, 1, 31)
+    )
     assert list(rows.dtypes) == list(agreed.no_records().dtypes)
 
 
@@ -69,7 +74,10 @@ def test_a_bad_cell_is_named_by_file_row_column_and_value(read, line, column, va
 
 def test_every_fault_is_told_at_once(read):
     with pytest.raises(DataRefused) as refused:
-        read(HEADER + "1,x,y,z,,\n100000,ambition,94.5,2026-01-31,why,who\n100000,ambition,95,2026-01-31,why,who\n")
+        read(
+            HEADER
+            + "1,x,y,z,,\n100000,ambition,94.5,2026-01-31,why,who\n100000,ambition,95,2026-01-31,why,who\n"
+        )
     assert [(f.row, f.column) for f in refused.value.faults] == [
         (2, "urn"),
         (2, "date"),
@@ -115,26 +123,47 @@ def test_records_stand_beside_the_referral_and_take_nobody_off_it(read, listed):
     )
     out = routing.with_records(listed, records).set_index("urn")
     assert len(out) == len(listed) and out.loc[100_000, "agreed_attendance_pct"] == 95
-    assert out.loc[100_001, "challenges"] == "2026-02-01: roll was wrong (Head)" and out.loc[100_000, "challenges"] == ""
+    assert (
+        out.loc[100_001, "challenges"] == "2026-02-01: roll was wrong (Head)"
+        and out.loc[100_000, "challenges"] == ""
+    )
 
 
 def test_decisions_are_read_back_and_only_for_schools_on_the_list(tmp_path, listed):
     path = tmp_path / "decisions.csv"
-    path.write_text("urn,decision,decided_by,date,reason\n100000,offer,Panel,2026-02-01,agreed\n100001,,,,\n", encoding="utf-8")
+    path.write_text(
+        "urn,decision,decided_by,date,reason\n100000,offer,Panel,2026-02-01,agreed\n100001,,,,\n",
+        encoding="utf-8",
+    )
     decisions = agreed.read_decisions(path, listed, TODAY)
     out = routing.with_records(listed, agreed.no_records(), decisions).set_index("urn")
-    assert out.loc[100_000, ["decision", "decided_by", "date", "reason"]].tolist() == ["offer", "Panel", "2026-02-01", "agreed"]
+    assert out.loc[100_000, ["decision", "decided_by", "date", "reason"]].tolist() == [
+        "offer",
+        "Panel",
+        "2026-02-01",
+        "agreed",
+    ]
     assert out.loc[100_001, "decision"] == ""
-    path.write_text("urn,decision,decided_by,date,reason\n100009,perhaps,Panel,2026-02-01,agreed\n", encoding="utf-8")
+    path.write_text(
+        "urn,decision,decided_by,date,reason\n100009,perhaps,Panel,2026-02-01,agreed\n", encoding="utf-8"
+    )
     with pytest.raises(DataRefused) as refused:
         agreed.read_decisions(path, listed, TODAY)
-    assert {(f.row, f.column, f.value) for f in refused.value.faults} == {(2, "urn", "100009"), (2, "decision", "perhaps")}
+    assert {(f.row, f.column, f.value) for f in refused.value.faults} == {
+        (2, "urn", "100009"),
+        (2, "decision", "perhaps"),
+    }
 
 
 def test_the_referral_sheet_itself_can_be_filled_in_and_read_back(tmp_path, listed):
     sheet = routing.with_records(listed, agreed.no_records())
     assert list(sheet.columns[-4:]) == list(routing.DECISION_COLUMNS)
-    sheet.loc[sheet["urn"] == 100_001, list(routing.DECISION_COLUMNS)] = ["wait", "Panel", "2026-02-01", "new head"]
+    sheet.loc[sheet["urn"] == 100_001, list(routing.DECISION_COLUMNS)] = [
+        "wait",
+        "Panel",
+        "2026-02-01",
+        "new head",
+    ]
     sheet.to_csv(tmp_path / "decisions.csv", index=False)
     back = agreed.read_decisions(tmp_path / "decisions.csv", listed, TODAY)
     assert back[["urn", "decision", "reason"]].values.tolist() == [[100_001, "wait", "new head"]]

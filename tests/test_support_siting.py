@@ -12,21 +12,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import national
-from helpers.params import make
-from helpers.sources import read_folder
-from helpers.store import read_frame, read_json, write_frame, write_json
-from helpers.support import coverage, siting
+from helpers.base.params import make
+from helpers.base.store import read_frame, read_json, write_frame, write_json
+from helpers.ingest.readers import read_folder
+from helpers.support import site_search, siting
 from helpers.support.routing import Rules
-from helpers.support.siting import BEST, BY_PLACES, NOW, best_cover, candidates, counting_places, covers, greedy, hub_plan
-from tests import invented_schools
+from helpers.support.siting import (
+    BEST,
+    BY_PLACES,
+    NOW,
+    best_cover,
+    candidates,
+    counting_places,
+    covers,
+    greedy,
+    hub_plan,
+)
+from tests.support import invented_schools
 
 
 @st.composite
 def problems(draw):
     schools, sites = draw(st.integers(0, 12)), draw(st.integers(1, 7))
-    cells = draw(st.lists(st.lists(st.booleans(), min_size=sites, max_size=sites), min_size=schools, max_size=schools))
+    cells = draw(
+        st.lists(st.lists(st.booleans(), min_size=sites, max_size=sites), min_size=schools, max_size=schools)
+    )
     need = draw(st.lists(st.floats(0.1, 9), min_size=schools, max_size=schools))
-    return sp.csr_matrix(np.array(cells, dtype=float).reshape(schools, sites)), np.array(need), draw(st.integers(1, 4))
+    return (
+        sp.csr_matrix(np.array(cells, dtype=float).reshape(schools, sites)),
+        np.array(need),
+        draw(st.integers(1, 4)),
+    )
 
 
 def covered(cover, need, chosen) -> float:
@@ -34,14 +50,16 @@ def covered(cover, need, chosen) -> float:
 
 
 @settings(max_examples=120, deadline=None)
-@given(problems(), st.sampled_from([1, 3, coverage.KERNEL]))
+@given(problems(), st.sampled_from([1, 3, site_search.KERNEL]))
 def test_the_plan_is_the_best_of_all_choices_and_greedy_is_never_better(problem, kernel):
     cover, need, p = problem
     best = max(covered(cover, need, c) for c in combinations(range(cover.shape[1]), min(p, cover.shape[1])))
     found = best_cover(cover, need, p, kernel=kernel)
     step, gains = greedy(cover, need, p)
     assert len(set(found.chosen)) == len(found.chosen) <= p
-    assert found.need == pytest.approx(covered(cover, need, found.chosen)) and sum(gains) == pytest.approx(covered(cover, need, step))
+    assert found.need == pytest.approx(covered(cover, need, found.chosen)) and sum(gains) == pytest.approx(
+        covered(cover, need, step)
+    )
     assert found.need >= sum(gains) - 1e-9 and found.bound >= best - 1e-6
     assert found.need == pytest.approx(found.bound * (1 - found.gap)) or found.bound == 0
     if kernel >= cover.shape[1]:
@@ -49,7 +67,9 @@ def test_the_plan_is_the_best_of_all_choices_and_greedy_is_never_better(problem,
 
 
 def test_greedy_falls_short_where_the_plan_does_not():
-    cover = sp.csr_matrix(np.array([[1, 0, 1], [1, 0, 1], [0, 1, 1], [0, 1, 1], [1, 0, 0], [0, 1, 0]], dtype=float))
+    cover = sp.csr_matrix(
+        np.array([[1, 0, 1], [1, 0, 1], [0, 1, 1], [0, 1, 1], [1, 0, 0], [0, 1, 0]], dtype=float)
+    )
     need = np.array([1.0, 1, 1, 1, 1.5, 1.5])
     assert sum(greedy(cover, need, 2)[1]) == pytest.approx(5.5)
     assert best_cover(cover, need, 2).need == pytest.approx(7.0)
@@ -72,7 +92,9 @@ def test_counting_places_sends_a_second_hub_where_one_is_not_enough():
 
 @pytest.fixture(scope="module")
 def country():
-    """An invented register with asks and baselines; every sixth school does much better than its circumstances."""
+    """An invented register with asks and baselines; every sixth school does much better than its
+    circumstances.
+    """
     register = invented_schools.register(n_primary=500, n_secondary=200)
     n = len(register)
     register["trust_name"], register["all_through"] = None, np.arange(n) % 97 == 0
@@ -80,9 +102,19 @@ def country():
     strong = np.arange(n) % 6 == 0
     assessed = (register["status"] == "assessed").to_numpy()
     baseline = register[["urn", "absence_pct"]].assign(baseline_pct=register["absence_pct"], sd_pp=0.8)
-    baseline["context_expected_pct"] = baseline["baseline_pct"] + np.where(strong, 2.0 + np.arange(n) / n, 0.0)
-    asks = register[["urn"]].assign(ask_pp=0.2 + 0.001 * (np.arange(n) % 500), gap_pp=np.where(strong, 0.0, 0.5))
-    hubs = pd.DataFrame({"school_name": "Lead", "trust_name": "x", "urn": pd.array([100_001, 100_302, 100_601, None], dtype="Int64")})
+    baseline["context_expected_pct"] = baseline["baseline_pct"] + np.where(
+        strong, 2.0 + np.arange(n) / n, 0.0
+    )
+    asks = register[["urn"]].assign(
+        ask_pp=0.2 + 0.001 * (np.arange(n) % 500), gap_pp=np.where(strong, 0.0, 0.5)
+    )
+    hubs = pd.DataFrame(
+        {
+            "school_name": "Lead",
+            "trust_name": "x",
+            "urn": pd.array([100_001, 100_302, 100_601, None], dtype="Int64"),
+        }
+    )
     return register, baseline[assessed], asks[assessed], hubs
 
 
@@ -122,16 +154,29 @@ def test_a_plan_that_counts_places_serves_more_than_the_hubs_open_now(plan):
 
 def test_a_new_site_is_strong_large_enough_not_selective_and_not_in_need(country, plan):
     register, _, asks, hubs = country
-    sites = plan.sites.merge(register[["urn", "selective", "status"]], on="urn", validate="m:1").merge(asks, on="urn", validate="m:1")
-    assert (sites["strong_z"] >= siting.STRONG_Z).all() and not sites["selective"].any() and (sites["gap_pp"] <= 0).all()
-    assert (sites["roll"] >= sites["phase"].map(siting.LEAST_ROLL)).all() and (sites["status"] == "assessed").all()
-    assert not set(sites["urn"]) & set(hubs["urn"].dropna()) and plan.leads_left_out["code"].tolist() == ["no_urn"]
+    sites = plan.sites.merge(register[["urn", "selective", "status"]], on="urn", validate="m:1").merge(
+        asks, on="urn", validate="m:1"
+    )
+    assert (
+        (sites["strong_z"] >= siting.STRONG_Z).all()
+        and not sites["selective"].any()
+        and (sites["gap_pp"] <= 0).all()
+    )
+    assert (sites["roll"] >= sites["phase"].map(siting.LEAST_ROLL)).all() and (
+        sites["status"] == "assessed"
+    ).all()
+    assert not set(sites["urn"]) & set(hubs["urn"].dropna()) and plan.leads_left_out["code"].tolist() == [
+        "no_urn"
+    ]
 
 
 def test_a_referred_school_is_no_candidate(country, plan):
     schools = siting.demand(*country[:3])
     found, funnel = candidates(schools, plan.leads, plan.candidates["urn"].head(5))
-    assert set(found["urn"]) == set(plan.candidates["urn"].iloc[5:]) and funnel["schools"].is_monotonic_decreasing
+    assert (
+        set(found["urn"]) == set(plan.candidates["urn"].iloc[5:])
+        and funnel["schools"].is_monotonic_decreasing
+    )
 
 
 def test_the_map_shows_every_school_once_and_agrees_with_the_comparison(country, plan):
@@ -148,16 +193,24 @@ def test_a_plan_survives_being_stored(plan, tmp_path):
     parts = {}
     for name, value in siting.to_stage(plan).items():
         (write_frame if name.endswith(".parquet") else write_json)(tmp_path / name, value)
-        parts[name.partition(".")[0]] = read_frame(tmp_path / name) if name.endswith(".parquet") else read_json(tmp_path / name)
+        parts[name.partition(".")[0]] = (
+            read_frame(tmp_path / name) if name.endswith(".parquet") else read_json(tmp_path / name)
+        )
     again = siting.from_stage(parts)
-    assert again.solver == plan.solver and again.limit_km == plan.limit_km and set(siting.to_stage(plan)) == set(siting.STAGE_FILES)
+    assert (
+        again.solver == plan.solver
+        and again.limit_km == plan.limit_km
+        and set(siting.to_stage(plan)) == set(siting.STAGE_FILES)
+    )
     pd.testing.assert_frame_equal(again.sites, plan.sites)
     pd.testing.assert_frame_equal(again.comparison, plan.comparison)
 
 
 def test_a_road_factor_shortens_the_reach(country):
     schools = siting.demand(*country[:3])
-    assert (covers(schools, schools.head(20), 40, 1.3) != covers(schools, schools.head(20), 40 / 1.3)).nnz == 0
+    assert (
+        covers(schools, schools.head(20), 40, 1.3) != covers(schools, schools.head(20), 40 / 1.3)
+    ).nnz == 0
 
 
 def test_no_hub_on_the_map_is_said_not_solved(country):

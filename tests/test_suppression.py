@@ -1,4 +1,6 @@
-"""No school's own ask can be worked out from what is published: attacked with a linear programme, with and without the suppression."""
+"""No school's own ask can be worked out from what is published: attacked with a linear programme, with and
+without the suppression.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,19 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from helpers import audience, suppression
+from helpers.share import audience, suppression
 
 LOW, HIGH = 0.1, 1.2
 EXACT = 1e-6  # the attacker is given the averages unrounded: rounding would only help us
 
 
-def country(seed: int = 1, sizes: tuple[tuple[int, ...], ...] = ((14, 12, 2, 25), (11, 1, 30, 18), (13, 16, 12, 20), (40,))) -> pd.DataFrame:
-    """An invented country: `sizes` are the schools of each authority of each region. One phase, columns as `audience.assessed` gives them."""
+def country(
+    seed: int = 1,
+    sizes: tuple[tuple[int, ...], ...] = ((14, 12, 2, 25), (11, 1, 30, 18), (13, 16, 12, 20), (40,)),
+) -> pd.DataFrame:
+    """An invented country: `sizes` are the schools of each authority of each region. One phase, columns as
+    `audience.assessed` gives them.
+    """
     rng = np.random.default_rng(seed)
     rows = []
     for r, region in enumerate(sizes):
@@ -41,11 +48,14 @@ def country(seed: int = 1, sizes: tuple[tuple[int, ...], ...] = ((14, 12, 2, 25)
     return pd.DataFrame(rows)
 
 
-def attack(schools: pd.DataFrame, table: pd.DataFrame, knows: pd.Series | None = None, most: int = 10_000) -> pd.Series:
-    """How far apart (points) the least and the most are that each school may be asked for, to a reader who knows all pupils' numbers and the
-    exact average of every area that the table does not withhold.
+def attack(
+    schools: pd.DataFrame, table: pd.DataFrame, knows: pd.Series | None = None, most: int = 10_000
+) -> pd.Series:
+    """How far apart (points) the least and the most are that each school may be asked for, to a reader who
+    knows all pupils' numbers and the exact average of every area that the table does not withhold.
 
-    `knows` marks schools whose asks the reader has: they are left out. `most` limits the attack to the largest schools, whose width is the least.
+    `knows` marks schools whose asks the reader has: they are left out. `most` limits the attack to the
+    largest schools, whose width is the least.
     """
     published = table[table["ask_pp"].notna()]
     rows, bounds_of_sums = [], []
@@ -70,7 +80,13 @@ def attack(schools: pd.DataFrame, table: pd.DataFrame, knows: pd.Series | None =
         for sign in (1, -1):
             goal = np.zeros(len(schools))
             goal[i] = sign
-            found = linprog(goal, A_ub=a_ub if len(b) else None, b_ub=b_ub if len(b) else None, bounds=bounds, method="highs")
+            found = linprog(
+                goal,
+                A_ub=a_ub if len(b) else None,
+                b_ub=b_ub if len(b) else None,
+                bounds=bounds,
+                method="highs",
+            )
             assert found.status == 0, found.message
             ends.append(sign * found.fun)
         widths[schools["urn"].iloc[i]] = ends[1] - ends[0]
@@ -92,7 +108,10 @@ def test_no_schools_ask_can_be_worked_out_from_the_published_averages():
     assert attack(schools, table).min() >= suppression.MIN_WIDTH_PP
 
 
-@pytest.mark.parametrize(("instead", "why"), [(everything, "small areas published"), (primary_only, "small areas found by subtraction")])
+@pytest.mark.parametrize(
+    ("instead", "why"),
+    [(everything, "small areas published"), (primary_only, "small areas found by subtraction")],
+)
 def test_the_attack_succeeds_when_suppression_is_taken_away(monkeypatch, instead, why):
     monkeypatch.setattr(suppression, "publishable", instead)
     schools = country()
@@ -154,7 +173,9 @@ def test_a_region_of_one_small_authority_hides_another_region_too():
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    sizes=st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=6).map(tuple), min_size=1, max_size=4).map(tuple),
+    sizes=st.lists(
+        st.lists(st.integers(1, 30), min_size=1, max_size=6).map(tuple), min_size=1, max_size=4
+    ).map(tuple),
     at_limit=st.floats(0, 1),
 )
 def test_whatever_the_country_every_remainder_is_safe(seed, sizes, at_limit):
@@ -166,13 +187,17 @@ def test_whatever_the_country_every_remainder_is_safe(seed, sizes, at_limit):
         rest = suppression.remainder(members, area, *suppression.inside(area, published))
         assert rest.empty or suppression.is_safe(rest, LOW, HIGH)
         covered.append(set(rest["urn"]))
-    assert sum(map(len, covered)) == len(set().union(*covered)), "remainders are a partition, so that all sums are unions of them"
+    assert sum(map(len, covered)) == len(set().union(*covered)), (
+        "remainders are a partition, so that all sums are unions of them"
+    )
 
 
 @settings(max_examples=8, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    sizes=st.lists(st.lists(st.integers(1, 18), min_size=1, max_size=4).map(tuple), min_size=1, max_size=3).map(tuple),
+    sizes=st.lists(
+        st.lists(st.integers(1, 18), min_size=1, max_size=4).map(tuple), min_size=1, max_size=3
+    ).map(tuple),
 )
 def test_whatever_the_country_the_attack_fails(seed, sizes):
     schools = country(seed, sizes)

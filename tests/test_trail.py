@@ -1,4 +1,6 @@
-"""Claims about the trail: any school can be followed from the published row to its number, and the arithmetic can be redone from the text."""
+"""Claims about the trail: any school can be followed from the published row to its number, and the arithmetic
+can be redone from the text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 
 from helpers import cli, national
-from helpers.trail import published_rows, trail
+from helpers.audit.trail import published_rows, trail
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,9 @@ def register(fitted):
 def test_the_published_row_is_quoted_with_its_file_and_line(fitted, register):
     school = register[register["status"] == "assessed"].iloc[0]
     text = trail(fitted, int(school["urn"]))
-    file, line = re.search(r"(performance-tables/2022-2023/england_abs\.csv), line (\d+): .*PERCTOT=", text).groups()
+    file, line = re.search(
+        r"(performance-tables/2022-2023/england_abs\.csv), line (\d+): .*PERCTOT=", text
+    ).groups()
     raw = (fitted.data_folder / file).read_text(encoding="utf-8-sig").splitlines()[int(line) - 1]
     assert str(school["urn"]) in raw.split(",")
     assert f"{school['absence_pct']:.1f}" in raw.split(",")
@@ -28,7 +32,10 @@ def test_the_published_row_is_quoted_with_its_file_and_line(fitted, register):
 def test_the_parts_in_the_text_add_up_to_the_ask(fitted, register):
     for urn in register.loc[register["status"] == "assessed", "urn"].sample(5, random_state=1):
         text = trail(fitted, int(urn))
-        parts = [float(re.search(rf"{name}.*?([+-]\d+\.\d+) pp", text)[1]) for name in ("national part", "context part", "limits")]
+        parts = [
+            float(re.search(rf"{name}.*?([+-]\d+\.\d+) pp", text)[1])
+            for name in ("national part", "context part", "limits")
+        ]
         returned = float(re.search(r"return to normal .*= ([+-]\d+\.\d+) pp", text)[1])
         ask = float(re.search(r"= ask +([+-]\d+\.\d+) pp", text)[1])
         assert returned + sum(parts) == pytest.approx(ask, abs=0.0021)
@@ -64,7 +71,14 @@ def test_an_unknown_urn_is_refused_in_words(fitted, capsys):
 
 def test_rows_are_found_under_either_name_of_the_urn_column(tmp_path):
     (tmp_path / "a.csv").write_text("LA,URN,PERCTOT\n201,100001,5.2\n", encoding="utf-8-sig")
-    (tmp_path / "b.csv").write_text("time_period,school_urn,sess_overall_percent\n202223,100001,5.21\n202223,100002,6\n")
-    files = pd.DataFrame({"path": ["a.csv", "b.csv", "c.csv"], "taken_for": ["absence_performance_tables", "absence_ees", "points"]})
+    (tmp_path / "b.csv").write_text(
+        "time_period,school_urn,sess_overall_percent\n202223,100001,5.21\n202223,100002,6\n"
+    )
+    files = pd.DataFrame(
+        {
+            "path": ["a.csv", "b.csv", "c.csv"],
+            "taken_for": ["absence_performance_tables", "absence_ees", "points"],
+        }
+    )
     rows = published_rows(tmp_path, files, {100001})
     assert [(name, line) for name, line, _ in rows] == [("a.csv", 2), ("b.csv", 2)]

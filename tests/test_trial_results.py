@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.meta_analysis import combine_effects
 
-from helpers.trial import assign, discontinuity, effects, groups
-from helpers.trial import forecast_difference as fd
-from tests import trial_pairs
+from helpers.evaluate.trial import assignment, discontinuity, effects, groups
+from helpers.evaluate.trial import forecast_difference as fd
+from tests.support import trial_pairs
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def now_and_before():
 def trial(now_and_before):
     """A trial in which support took 0.4 points off."""
     seen = now_and_before[0]
-    drawn = assign.randomise(seen, 5)
+    drawn = assignment.randomise(seen, 5)
     out = effects.with_outcomes(drawn, seen)
     return out.assign(outcome=out["outcome"] - 0.4 * out["treated"])
 
@@ -54,15 +54,19 @@ def test_a_school_without_an_outcome_is_counted_and_never_imputed(trial):
 @settings(max_examples=20, deadline=None)
 @given(n=st.integers(8, 80), seed=st.integers(0, 99))
 def test_the_lottery_again_draws_as_many_in_every_stratum(n, seed):
-    drawn = assign.randomise(trial_pairs.pair(n, seed), seed)
-    again = effects.permutations(drawn["treated"].to_numpy(), drawn["stratum"].to_numpy(), 20, np.random.default_rng(seed))
+    drawn = assignment.randomise(trial_pairs.pair(n, seed), seed)
+    again = effects.permutations(
+        drawn["treated"].to_numpy(), drawn["stratum"].to_numpy(), 20, np.random.default_rng(seed)
+    )
     for stratum, rows in drawn.groupby("stratum"):
         assert (again[:, rows.index].sum(axis=1) == rows["treated"].sum()).all(), stratum
 
 
 def test_the_randomisation_test_is_exact_where_all_lotteries_can_be_listed():
     """Six schools, three drawn: 20 lotteries; the outcome is most extreme in two of them, so p is near 2/20."""
-    frame = pd.DataFrame({"outcome": [1.0, 2, 3, 14, 15, 16], "treated": [False] * 3 + [True] * 3, "stratum": "a"})
+    frame = pd.DataFrame(
+        {"outcome": [1.0, 2, 3, 14, 15, 16], "treated": [False] * 3 + [True] * 3, "stratum": "a"}
+    )
     assert effects.randomisation(frame, 1, 9999, adjust=())["p_value"] == pytest.approx(0.1, abs=0.01)
 
 
@@ -70,10 +74,12 @@ def test_the_randomisation_test_is_exact_where_all_lotteries_can_be_listed():
 @given(seed=st.integers(0, 999), shift=st.floats(-3, 3))
 def test_the_randomisation_interval_is_what_a_search_over_effects_would_find(seed, shift):
     schools = trial_pairs.seen(40, seed)[0]
-    frame = effects.with_outcomes(assign.randomise(schools, seed), schools)
+    frame = effects.with_outcomes(assignment.randomise(schools, seed), schools)
     frame["outcome"] += shift * frame["treated"]
     t = frame["treated"].to_numpy("float64")
-    lotteries = effects.permutations(frame["treated"].to_numpy(), frame["stratum"].to_numpy(), 199, np.random.default_rng(seed))
+    lotteries = effects.permutations(
+        frame["treated"].to_numpy(), frame["stratum"].to_numpy(), 199, np.random.default_rng(seed)
+    )
     basis = effects.residual_maker(frame, ("baseline_pct",))
     row = effects.invert(frame["outcome"].to_numpy(), t, lotteries, basis)
 
@@ -137,10 +143,18 @@ def test_help_for_the_worst_is_found_beyond_their_return(now_and_before):
 
 def test_a_fault_that_the_forecast_has_in_both_years_cancels(now_and_before):
     seen, before = now_and_before
-    args = seen, seen["worst"].to_numpy(), before["residual_pp"].to_numpy(), before, before["worst"].to_numpy()
+    args = (
+        seen,
+        seen["worst"].to_numpy(),
+        before["residual_pp"].to_numpy(),
+        before,
+        before["worst"].to_numpy(),
+    )
     clean, _ = fd.less_a_year_without_policy(seen["residual_pp"].to_numpy(), *args)
     faulty = before["residual_pp"].to_numpy() + 0.7 * before["worst"]
-    both, _ = fd.less_a_year_without_policy((seen["residual_pp"] + 0.7 * seen["worst"]).to_numpy(), *args[:2], faulty.to_numpy(), *args[3:])
+    both, _ = fd.less_a_year_without_policy(
+        (seen["residual_pp"] + 0.7 * seen["worst"]).to_numpy(), *args[:2], faulty.to_numpy(), *args[3:]
+    )
     assert both == pytest.approx(clean)
 
 
@@ -157,11 +171,15 @@ def test_the_comparison_is_within_regions(n, seed):
     group[:2], region[:2] = (True, False), 0
     w = fd.contrast(group, region)
     assert w.sum() == pytest.approx(0, abs=1e-12) and w[group].sum() == pytest.approx(1)
-    assert w @ rng.normal(size=3)[region] == pytest.approx(0, abs=1e-12), "what a region did as a whole says nothing"
+    assert w @ rng.normal(size=3)[region] == pytest.approx(0, abs=1e-12), (
+        "what a region did as a whole says nothing"
+    )
 
 
 def test_groups_that_differ_by_noise_alone_are_told_the_same():
-    found = pd.DataFrame({"group": list("abcd"), "schools": 100, "effect_pp": [-0.3, -0.28, -0.32, -0.31], "se_pp": 0.1})
+    found = pd.DataFrame(
+        {"group": list("abcd"), "schools": 100, "effect_pp": [-0.3, -0.28, -0.32, -0.31], "se_pp": 0.1}
+    )
     table, facts = groups.shrunk(found)
     assert facts["between_sd_pp"] == 0 and facts["p_same"] > 0.9
     assert table["shrunk_pp"].nunique() == 1 and (table["noise_share"] == 1).all()
@@ -174,7 +192,10 @@ def test_shrinkage_draws_every_group_towards_the_mean_and_never_past_it(effect, 
     se = np.random.default_rng(seed).uniform(0.05, 0.5, len(effect))
     found = pd.DataFrame({"group": range(len(effect)), "schools": 50, "effect_pp": effect, "se_pp": se})
     table, facts = groups.shrunk(found)
-    low, high = np.minimum(table["effect_pp"], facts["mean_pp"]), np.maximum(table["effect_pp"], facts["mean_pp"])
+    low, high = (
+        np.minimum(table["effect_pp"], facts["mean_pp"]),
+        np.maximum(table["effect_pp"], facts["mean_pp"]),
+    )
     assert (table["shrunk_pp"].between(low - 1e-9, high + 1e-9)).all()
 
 

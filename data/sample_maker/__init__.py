@@ -1,1 +1,3 @@
-"""The invented country of the embedded sample: a seeded generator that writes official file formats. Run data/make_sample.py."""
+"""The invented country of the embedded sample: a seeded generator that writes official file formats. Run
+data/make_sample.py.
+"""

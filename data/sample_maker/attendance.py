@@ -1,7 +1,9 @@
-"""In-year attendance by authority and phase: weekly sessions of four school years, published as year-to-date snapshots and autumn weeks.
+"""In-year attendance by authority and phase: weekly sessions of four school years, published as year-to-date
+snapshots and autumn weeks.
 
-The year's level is the annual rate of the authority and phase; within the year there is a season, a slow local drift and now and
-then a local outbreak of some weeks. 2025/26 has no annual rate yet and continues the year before.
+The year's level is the annual rate of the authority and phase; within the year there is a season, a slow
+local drift and now and then a local outbreak of some weeks. 2025/26 has no annual rate yet and continues the
+year before.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ WEEKS = 39
 HOLIDAYS = (7, 15, 16, 23, 30, 31, 38)  # weeks since the first of September week without school
 COVERAGE = {2023: 0.80, 2024: 0.94, 2025: 0.97, 2026: 0.97}  # share of schools that share their registers
 SNAPSHOT_WEEKS = (3, 5, 6, 8, 10, 12, 14, 18, 20, 22, 25, 27, 29, 33, 36, 40, 43, 46)
-# Shares of absence by reason (autumn 2024 nationally, rounded): illness, medical, religious, excluded, reduced timetable, holiday.
+# Shares of absence by reason (autumn 2024 nationally, rounded): illness, medical, religious, excluded,
+# reduced timetable, holiday.
 REASONS = {
     "Primary": (0.545, 0.049, 0.012, 0.006, 0.025, 0.107), "Secondary": (0.422, 0.043, 0.007, 0.036, 0.036, 0.040),
     "Special": (0.398, 0.077, 0.004, 0.013, 0.111, 0.032),
@@ -60,13 +63,21 @@ def make_year(world: World, end: int, rng: np.random.Generator) -> Year:
     for k, phase in enumerate(PHASES):
         mine = (register["phase"] == phase.lower()).to_numpy() & (s.possible > 0)
         la = register["la"].to_numpy()[mine]
-        counted = {"possible": possible, "missed": missed, "unauthorised": unauthorised, "enrolments": pupils, "persistent": persistent}
+        counted = {
+            "possible": possible,
+            "missed": missed,
+            "unauthorised": unauthorised,
+            "enrolments": pupils,
+            "persistent": persistent,
+        }
         for name, total in counted.items():
             total[:, k] = np.bincount(la, weights=getattr(s, name)[mine], minlength=shape[0])
         schools[:, k] = np.bincount(la, minlength=shape[0])
     rate = missed / np.maximum(possible, 1) * (0.985 if end > 2025 else 1.0)
     weeks = np.array([w for w in range(46) if w not in HOLIDAYS])[:WEEKS]
-    season = np.array([1 + SEASON[p] * np.cos(2 * np.pi * (weeks - 15) / 46) for p in PHASES])  # highest in mid-winter
+    season = np.array(
+        [1 + SEASON[p] * np.cos(2 * np.pi * (weeks - 15) / 46) for p in PHASES]
+    )  # highest in mid-winter
     season[1] += 0.003 * (weeks - weeks.mean())  # Year 11 leaves early: secondary absence rises to the summer
     season *= np.where(weeks == 0, 0.78, np.where(weeks == 1, 0.92, 1.0))
     season /= season.mean(axis=1, keepdims=True)
@@ -74,24 +85,32 @@ def make_year(world: World, end: int, rng: np.random.Generator) -> Year:
     days = np.where(weeks == 0, 6.0, np.where(np.isin(weeks, (14, 37)), 6.0, 10.0))
     sharing = schools * np.clip(COVERAGE[end] + rng.normal(0, 0.02, shape), 0.5, 1.0)
     enrolled = pupils * sharing / np.maximum(schools, 1)
-    week_possible = np.rint(enrolled[None] * days[:, None, None] * (0.985 + 0.006 * rng.standard_normal((len(weeks), *shape))))
+    week_possible = np.rint(
+        enrolled[None] * days[:, None, None] * (0.985 + 0.006 * rng.standard_normal((len(weeks), *shape)))
+    )
     week_rate = np.clip(rate[None] * season.T[:, None, :] * np.exp(local), 0, 0.6)
     absent = np.rint(np.round(week_possible * week_rate, 6))
     out = np.zeros((len(weeks), *shape, len(MEASURES)))
     share = unauthorised / np.maximum(missed, 1)
     out[..., 0], out[..., 1] = week_possible, absent
-    out[..., 3] = np.rint(np.round(absent * np.clip(share[None] + 0.01 * rng.standard_normal(absent.shape), 0.02, 0.9), 6))
+    out[..., 3] = np.rint(
+        np.round(absent * np.clip(share[None] + 0.01 * rng.standard_normal(absent.shape), 0.02, 0.9), 6)
+    )
     out[..., 2] = absent - out[..., 3]
     for k, phase in enumerate(PHASES):
         tilt = np.exp(0.08 * rng.standard_normal((6, len(weeks), shape[0])))
         for r, part in enumerate(REASONS[phase]):
             limit = out[:, :, k, 3] * 0.9 if r == 5 else out[:, :, k, 2] * part * 1.02 / 0.62
             out[:, :, k, 4 + r] = np.floor(np.round(np.minimum(absent[:, :, k] * part * tilt[r], limit), 6))
-    return Year(end, out.astype(np.int64), schools, sharing, enrolled, 100 * persistent / np.maximum(pupils, 1))
+    return Year(
+        end, out.astype(np.int64), schools, sharing, enrolled, 100 * persistent / np.maximum(pupils, 1)
+    )
 
 
 def _local(rng: np.random.Generator, shape: tuple[int, int], weeks: int) -> np.ndarray:
-    """Local departures on the log scale: week-to-week noise with memory, and an outbreak in one authority in six."""
+    """Local departures on the log scale: week-to-week noise with memory, and an outbreak in one authority in
+    six.
+    """
     out, state = np.zeros((weeks, *shape)), np.zeros(shape)
     common = np.zeros(shape[0])
     for w in range(weeks):
@@ -108,22 +127,38 @@ def _areas(world: World) -> list[tuple[list, np.ndarray]]:
     """Geography cells of a row and the authorities that it adds up."""
     la = np.arange(len(world.country.authorities))
     out = [(["National", "", "", "", ""], la)]
-    out += [(["Regional", code, name, "", ""], la[la // 4 == k]) for k, (name, code, *_) in enumerate(REGIONS)]
-    return out + [(["Local authority", a.region_code, a.region, a.ons_code, a.name], la[[a.index]]) for a in world.country.authorities]
+    out += [
+        (["Regional", code, name, "", ""], la[la // 4 == k]) for k, (name, code, *_) in enumerate(REGIONS)
+    ]
+    return out + [
+        (["Local authority", a.region_code, a.region, a.ons_code, a.name], la[[a.index]])
+        for a in world.country.authorities
+    ]
 
 
-def _row(year: Year, totals: np.ndarray, head: list, area: tuple[list, np.ndarray], phase: int | None, tail: list) -> list:
+def _row(
+    year: Year, totals: np.ndarray, head: list, area: tuple[list, np.ndarray], phase: int | None, tail: list
+) -> list:
     """One published row; `totals` is authorities x phases x MEASURES of the period."""
     cells, inside = area
     cols = slice(None) if phase is None else [phase]
     n = float(year.sharing[inside][:, cols].sum())
-    all_schools, pupils = int(year.schools[inside][:, cols].sum()), float(year.enrolments[inside][:, cols].sum())
+    all_schools, pupils = (
+        int(year.schools[inside][:, cols].sum()),
+        float(year.enrolments[inside][:, cols].sum()),
+    )
     sums = totals[inside][:, cols].sum(axis=(0, 1))
     label = "Total" if phase is None else PHASES[phase]
     head = [*head, *cells, label, bare(rounded(round(n * 1e4), 10**4, 4, 1))]
     if cells[0] == "Local authority" and all_schools == 1:
         hidden = ["c"] * (len(MEASURES) + 2)
-        return [*head, "c", *_without_reason(year, hidden[:1] + hidden[:-2]), "c", *["c" if t else "" for t in tail]]
+        return [
+            *head,
+            "c",
+            *_without_reason(year, hidden[:1] + hidden[:-2]),
+            "c",
+            *["c" if t else "" for t in tail],
+        ]
     values = [round(pupils, 4), *(int(v) for v in sums)]
     return [*head, all_schools, *_without_reason(year, values), _percent(sums), *tail]
 
@@ -140,7 +175,9 @@ def _percent(sums: np.ndarray) -> str:
 
 
 def snapshots(world: World, folder: Path) -> Path:
-    """Year-to-date rows of every publication, stacked. Flaws as published: one corrupt file, and a few areas that go down."""
+    """Year-to-date rows of every publication, stacked. Flaws as published: one corrupt file, and a few areas
+    that go down.
+    """
     rows, areas = [], _areas(world)
     for end in SCHOOL_YEARS:
         year, rng = make_year(world, end, world.rng(end)), world.rng(3000 + end)
@@ -150,11 +187,15 @@ def snapshots(world: World, folder: Path) -> Path:
             date = start + dt.timedelta(days=7 * week + 3)
             done = [k for k, w in enumerate(calendar) if w <= week - 2]
             totals = year.weekly[done].sum(axis=0)
-            factor = np.where(rng.random(totals.shape[:2]) < 0.03, rng.uniform(0.90, 0.97, totals.shape[:2]), 1.0)
+            factor = np.where(
+                rng.random(totals.shape[:2]) < 0.03, rng.uniform(0.90, 0.97, totals.shape[:2]), 1.0
+            )
             totals = np.floor(np.round(totals * factor[..., None], 6)).astype(np.int64)
             totals[..., 1] = totals[..., 2] + totals[..., 3]
             if end == 2023 and number == 0:
-                totals = totals * 400  # the first file of that autumn was published with sessions added up many times over
+                totals = (
+                    totals * 400
+                )  # the first file of that autumn was published with sessions added up many times over
             known = (date.year, date.month) >= (end, 1)
             for area in areas:
                 for phase in (*range(3), None):
@@ -165,13 +206,17 @@ def snapshots(world: World, folder: Path) -> Path:
                     share = _persistent(year, area[1], phase, number) if known else ""
                     head = [date.isoformat(), f"{end - 1}{end % 100}", "Academic year"]
                     rows.append(_row(year, totals, head, area, phase, [share]))
-    return write_csv(folder / "attendance" / "ytd_by_la_and_phase_snapshots.csv.gz", [*HEADER, "pa_perc"], rows)
+    return write_csv(
+        folder / "attendance" / "ytd_by_la_and_phase_snapshots.csv.gz", [*HEADER, "pa_perc"], rows
+    )
 
 
 def _persistent(year: Year, inside: np.ndarray, phase: int | None, number: int) -> str:
     cols = slice(None) if phase is None else [phase]
     weight = year.enrolments[inside][:, cols]
-    value = float((year.persistent[inside][:, cols] * weight).sum() / weight.sum()) * (1 + 0.08 * (1 - number / (len(SNAPSHOT_WEEKS) - 1)))
+    value = float((year.persistent[inside][:, cols] * weight).sum() / weight.sum()) * (
+        1 + 0.08 * (1 - number / (len(SNAPSHOT_WEEKS) - 1))
+    )
     return bare(rounded(round(value * 1e6), 10**6, 6, 1))
 
 
@@ -192,5 +237,7 @@ def autumn_weeks(world: World, folder: Path) -> Path:
                         continue
                     if phase is not None and not year.schools[area[1], phase].sum():
                         continue
-                    rows.append(_row(year, year.weekly[k], [published, end - 1, f"Week {36 + week}"], area, phase, []))
+                    rows.append(
+                        _row(year, year.weekly[k], [published, end - 1, f"Week {36 + week}"], area, phase, [])
+                    )
     return write_csv(folder / "attendance" / "weekly_by_la_and_phase_autumn_terms.csv.gz", HEADER, rows)

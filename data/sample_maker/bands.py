@@ -1,9 +1,12 @@
-"""Bands that the sample's moments must lie in, beside the value measured on the real data (benchmarks/sample_bands.py prints both).
+"""Bands that the sample's moments must lie in, beside the value measured on the real data
+(benchmarks/sample_bands.py prints both).
 
-A band is as wide as chance in so small a country asks for: with about 370 secondaries in 36 authorities, twelve seeds gave a context
-R2 of secondaries between .44 and .60 and an intraclass correlation of their absence between .01 and .14. By construction only national
-rates are matched. Spreads, correlations, shrinkage, clustering and context R2 follow from the recipe in absence.py and are measured here
-the way anybody would measure them on the published files, with one simple model, which explains a little less than the workbook's own.
+A band is as wide as chance in so small a country asks for: with about 370 secondaries in 36 authorities,
+twelve seeds gave a context R2 of secondaries between .44 and .60 and an intraclass correlation of their
+absence between .01 and .14. By construction only national rates are matched. Spreads, correlations,
+shrinkage, clustering and context R2 follow from the recipe in absence.py and are measured here the way
+anybody would measure them on the published files, with one simple model, which explains a little less than
+the workbook's own.
 """
 
 from __future__ import annotations
@@ -59,8 +62,10 @@ BANDS: dict[str, tuple[float, float, float]] = {
     "la_r_secondary_2023_2024": (0.88, 0.98, 0.952),
 }
 
-# Furthest that a national rate the sample was not built from may lie from the published one, in percentage points. 2020/21, the year of
-# Covid absence outside the rates, is left out. No rate of all schools together is built from: it depends on the mix of schools.
+# Furthest that a national rate the sample was not built from may lie from the published one, in percentage
+# points. 2020/21, the year of
+# Covid absence outside the rates, is left out. No rate of all schools together is built from: it depends on
+# the mix of schools.
 HELD_OUT: dict[tuple[str, str], float] = {
     ("absence_pct", "all"): 0.10,
     ("persistent_pct", "all"): 0.80,

@@ -1,4 +1,6 @@
-"""The school-level underlying data of "Schools, pupils and their characteristics" 2022/23: all 268 columns, consistent with one another."""
+"""The school-level underlying data of "Schools, pupils and their characteristics" 2022/23: all 268 columns,
+consistent with one another.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def census_detail(world: World, folder: Path) -> Path:
         if unknown := set(cells) - set(COLUMNS):
             raise KeyError(f"not columns of the published file: {sorted(unknown)}")
         rows.append([cells.get(name, "0") for name in COLUMNS])
-    return write_csv(folder / "school-census" / "spc_school_level_underlying_data_202223.csv.gz", COLUMNS, rows)
+    return write_csv(
+        folder / "school-census" / "spc_school_level_underlying_data_202223.csv.gz", COLUMNS, rows
+    )
 
 
 def _is_year_group(name: str) -> bool:
@@ -42,11 +46,25 @@ def _is_year_group(name: str) -> bool:
 def _identity(world: World, i: int) -> dict[str, object]:
     s = world.register.loc[i]
     la = world.country.authorities[s["la"]]
-    phase = "Non-maintained special school" if s["school_type"] == "Non-maintained special school" else PHASE[s["phase"]]
-    admissions = "Selective" if s["kind"] == "selective" else "Non-selective" if s["phase"] == "secondary" else "Not applicable"
-    middle = {"middle": "Middle deemed secondary", "middle_primary": "Middle deemed primary"}.get(s["kind"], "")
+    phase = (
+        "Non-maintained special school"
+        if s["school_type"] == "Non-maintained special school"
+        else PHASE[s["phase"]]
+    )
+    admissions = (
+        "Selective"
+        if s["kind"] == "selective"
+        else "Non-selective"
+        if s["phase"] == "secondary"
+        else "Not applicable"
+    )
+    middle = {"middle": "Middle deemed secondary", "middle_primary": "Middle deemed primary"}.get(
+        s["kind"], ""
+    )
     size = (int(world.now["roll"][i]) - 1) // 100
-    governance = "Independent" if s["phase"] == "independent" else "Academy" if s["academy"] else "LA Maintained"
+    governance = (
+        "Independent" if s["phase"] == "independent" else "Academy" if s["academy"] else "LA Maintained"
+    )
     return {
         "time_period": "202223", "time_identifier": "Academic year", "geographic_level": "School", "country_code": "E92000001",
         "country_name": "England", "region_name": s["region"], "region_code": la.region_code, "urn": urn_in(world.register, 2023)[i],
@@ -64,7 +82,9 @@ def _identity(world: World, i: int) -> dict[str, object]:
 
 
 def _ages(name: str, sex: str) -> list[str]:
-    """Column names of the ages 0 to 19 for a sex: the publisher's spelling wavers between hyphens and spaces, so look them up."""
+    """Column names of the ages 0 to 19 for a sex: the publisher's spelling wavers between hyphens and spaces,
+    so look them up.
+    """
     plain = {c.lower().replace("-", " "): c for c in COLUMNS if " aged " in c}
     return [plain[f"{name} {sex} aged {age}"] for age in range(20)]
 
@@ -73,7 +93,9 @@ AGE_COLUMNS = {(t, s): _ages(t, s) for t in ("full time", "part time") for s in 
 
 
 def _pupils(world: World, i: int) -> dict[str, object]:
-    """Pupils by age, year group and sex. Reception is aged 4 at the start of the year; three in five nursery pupils are part time."""
+    """Pupils by age, year group and sex. Reception is aged 4 at the start of the year; three in five nursery
+    pupils are part time.
+    """
     out: dict[str, object] = {}
     total = dict.fromkeys(("girls", "boys", "full", "part"), 0)
     for k, (n, girls) in enumerate(zip(world.groups[i].tolist(), girls_in(world, i), strict=True)):

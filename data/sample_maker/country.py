@@ -1,6 +1,7 @@
 """The invented island: nine regions, 36 local authorities, their outlines and where a school may lie.
 
-Easting and northing are those of an empty part of the North Sea, so that no map can take the island for England.
+Easting and northing are those of an empty part of the North Sea, so that no map can take the island for
+England.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ CELL_M = 6000
 WEST_M, SOUTH_M = 455_000, 595_000
 COLUMNS, ROWS = 38, 46
 
-# Region, official region code, number of the area-rates file, name there, centre (column, row of the lattice), reach in cells.
+# Region, official region code, number of the area-rates file, name there, centre (column, row of the
+# lattice), reach in cells.
 REGIONS = (
     ("North East", "E12000001", 980, "North East", 24, 40, -1.0),
     ("North West", "E12000002", 981, "North West", 9, 34, 1.5),
@@ -26,7 +28,8 @@ REGIONS = (
     ("South East", "E12000008", 989, "South East", 22, 6, 2.0),
     ("South West", "E12000009", 990, "South West", 8, 10, 1.0),
 )
-# Invented authorities: name and kind. A city is urban and poorer, a county mostly rural, a borough between the two.
+# Invented authorities: name and kind. A city is urban and poorer, a county mostly rural, a borough between
+# the two.
 AUTHORITIES = {
     "North East": ("Aeldhaven", "Brannocshire", "Tavrelside", "Wexmar Fell"),
     "North West": ("Corvgate", "Lorrimshire", "Quillanport", "Zellan Vale"),
@@ -41,7 +44,16 @@ AUTHORITIES = {
 KINDS = ("city", "county", "borough", "county")
 GRAMMAR = {"Pellandshire": 0.45, "Rosmershire": 0.30, "Cradockshire": 0.30, "Lorrimshire": 0.12}
 MIDDLE_TIER = ("Brannocshire", "Fenlocshire")
-INFANT_JUNIOR = ("Havrelmouth", "Ulverdmarsh", "Pendraxby", "Thrale Hill", "Querrin Downs", "Belverin Isle", "Quillanport", "Ilvaston")
+INFANT_JUNIOR = (
+    "Havrelmouth",
+    "Ulverdmarsh",
+    "Pendraxby",
+    "Thrale Hill",
+    "Querrin Downs",
+    "Belverin Isle",
+    "Quillanport",
+    "Ilvaston",
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,9 @@ class Country:
 
     def _cell(self, row: int, column: int) -> shapely.Polygon:
         k = self.corners
-        return shapely.Polygon([k[row, column], k[row, column + 1], k[row + 1, column + 1], k[row + 1, column]])
+        return shapely.Polygon(
+            [k[row, column], k[row, column + 1], k[row + 1, column + 1], k[row + 1, column]]
+        )
 
     def place(self, rng: np.random.Generator, index: int, urban: bool) -> tuple[int, int]:
         """A point inside the authority: near a town for urban schools, anywhere for the others."""
@@ -98,7 +112,18 @@ def _authorities() -> tuple[Authority, ...]:
             index = len(out)
             kind = ("city" if kind == "county" else kind) if region == "London" else kind
             weight = (0.30, 0.30, 0.22, 0.18)[index % 4]
-            out.append(Authority(index, name, region, region_code, str(501 + index), f"X{6000001 + index:08d}", kind, weight))
+            out.append(
+                Authority(
+                    index,
+                    name,
+                    region,
+                    region_code,
+                    str(501 + index),
+                    f"X{6000001 + index:08d}",
+                    kind,
+                    weight,
+                )
+            )
     return tuple(out)
 
 
@@ -128,7 +153,9 @@ def _split(points: np.ndarray, parts: int) -> np.ndarray:
 
 
 def _mend(owner: np.ndarray) -> np.ndarray:
-    """Give away cells that are cut off from the main body of their authority, so that every authority is in one piece."""
+    """Give away cells that are cut off from the main body of their authority, so that every authority is in
+    one piece.
+    """
     for _ in range(6):
         for index in range(owner.max() + 1):
             todo = set(zip(*(a.tolist() for a in np.nonzero(owner == index)), strict=True))
@@ -145,7 +172,9 @@ def _mend(owner: np.ndarray) -> np.ndarray:
             for body in sorted(bodies, key=lambda b: (-len(b), min(b)))[1:]:
                 for r, c in sorted(body):
                     around = [
-                        owner[r + a, c + b] for a, b in ((0, 1), (1, 0), (0, -1), (-1, 0)) if 0 <= r + a < ROWS and 0 <= c + b < COLUMNS
+                        owner[r + a, c + b]
+                        for a, b in ((0, 1), (1, 0), (0, -1), (-1, 0))
+                        if 0 <= r + a < ROWS and 0 <= c + b < COLUMNS
                     ]
                     others = sorted(k for k in around if k not in (-1, index))
                     owner[r, c] = max(others, key=others.count) if others else -1
@@ -153,7 +182,9 @@ def _mend(owner: np.ndarray) -> np.ndarray:
 
 
 def make_country(rng: np.random.Generator) -> Country:
-    """The island, drawn from `rng`: outlines, towns and authorities. Deterministic for a given generator state."""
+    """The island, drawn from `rng`: outlines, towns and authorities. Deterministic for a given generator
+    state.
+    """
     authorities = _authorities()
     rows, columns = np.nonzero(_land(rng))
     points = np.column_stack([columns, rows])

@@ -1,4 +1,6 @@
-"""What happened to the schools: conversions with a new number, mergers, a split, closures, new schools, and the gaps in the files."""
+"""What happened to the schools: conversions with a new number, mergers, a split, closures, new schools, and
+the gaps in the files.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,17 @@ from .names import Names
 from .register import YEARS, make_school
 
 # Share of open schools that take a new number at the start of the academic year that ends in this year.
-CONVERSIONS = {2018: 0.015, 2019: 0.020, 2020: 0.020, 2021: 0.020, 2022: 0.025, 2023: 0.015, 2024: 0.030, 2025: 0.030, 2026: 0.020}
+CONVERSIONS = {
+    2018: 0.015,
+    2019: 0.020,
+    2020: 0.020,
+    2021: 0.020,
+    2022: 0.025,
+    2023: 0.015,
+    2024: 0.030,
+    2025: 0.030,
+    2026: 0.020,
+}
 FIRST_NEW_URN = 905001
 FIRST_GONE_URN = 908001
 LATER_CENSUS = 2023  # conversions after this census leave its schools without a point in today's register
@@ -20,10 +32,13 @@ def _numbers(start: int, count: int) -> np.ndarray:
     return start + np.arange(count)
 
 
-def add_history(rng: np.random.Generator, country: Country, names: Names, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def add_history(
+    rng: np.random.Generator, country: Country, names: Names, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give the register its past and future.
 
-    Returns the register (with the institutions that closed added at the end) and the links: urn, link_urn, link_name, link_type, date.
+    Returns the register (with the institutions that closed added at the end) and the links: urn, link_urn,
+    link_name, link_type, date.
     """
     frame = frame.copy()
     frame, merged = _mergers(rng, country, names, frame)
@@ -36,22 +51,41 @@ def add_history(rng: np.random.Generator, country: Country, names: Names, frame:
 
 
 def _pick(rng: np.random.Generator, frame: pd.DataFrame, mask: pd.Series, count: int) -> list[int]:
-    free = frame.index[mask & (frame["year_new"] == 9999) & (frame["first_year"] == 2010) & (frame["last_year"] == 2030) & frame["census"]]
+    free = frame.index[
+        mask
+        & (frame["year_new"] == 9999)
+        & (frame["first_year"] == 2010)
+        & (frame["last_year"] == 2030)
+        & frame["census"]
+    ]
     return sorted(int(i) for i in rng.choice(free.to_numpy(), size=count, replace=False))
 
 
-def _mergers(rng, country: Country, names: Names, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[int, int, str]]]:
-    """Two infant-junior pairs became primaries and one all-through school was split. Returns (new, old, kind of link) row numbers too."""
+def _mergers(
+    rng, country: Country, names: Names, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, list[tuple[int, int, str]]]:
+    """Two infant-junior pairs became primaries and one all-through school was split. Returns (new, old, kind
+    of link) row numbers too.
+    """
     links, gone = [], []
     after = len(frame)
-    for number, kind in zip(_pick(rng, frame, (frame["kind"] == "primary") & frame["urban"], 2), ("merged", "amalgamated"), strict=True):
+    for number, kind in zip(
+        _pick(rng, frame, (frame["kind"] == "primary") & frame["urban"], 2),
+        ("merged", "amalgamated"),
+        strict=True,
+    ):
         frame.loc[number, ["first_year", "urn_old"]] = [2021, FIRST_GONE_URN + 500 + number]
         frame.loc[number, "opened"] = "01/09/2020"
         for part, share in (("infant", 0.43), ("junior", 0.57)):
             old = frame.loc[number].to_dict() | dict(
                 kind=part, low=YEARS[part][0], high=YEARS[part][1], share=share, parent=number, opened=""
             )
-            old |= dict(first_year=2010, last_year=2020, name=names.school(int(old["la"]), part, ""), estab=str(3400 + len(gone)))
+            old |= dict(
+                first_year=2010,
+                last_year=2020,
+                name=names.school(int(old["la"]), part, ""),
+                estab=str(3400 + len(gone)),
+            )
             gone.append(old)
             links.append((number, after + len(gone) - 1, kind))
     secondary = _pick(rng, frame, (frame["kind"] == "secondary") & ~frame["academy"], 1)[0]
@@ -78,7 +112,8 @@ def _closures(rng, country: Country, names: Names, frame: pd.DataFrame) -> tuple
         authority = country.authorities[int(rng.integers(len(country.authorities)))]
         phase = "secondary" if i == 0 else "primary"
         rows.append(
-            make_school(rng, country, names, authority, phase, phase) | dict(last_year=2019 + i % 3, estab=str(3500 + i), opened="")
+            make_school(rng, country, names, authority, phase, phase)
+            | dict(last_year=2019 + i % 3, estab=str(3500 + i), opened="")
         )
     extra = pd.DataFrame(rows)
     extra["urn_old"] = _numbers(FIRST_GONE_URN + 100, len(extra))
@@ -90,14 +125,19 @@ def _closures(rng, country: Country, names: Names, frame: pd.DataFrame) -> tuple
 
 def _new_schools(rng, frame: pd.DataFrame) -> pd.DataFrame:
     """Schools with no past: opened in September 2021, September 2022 or during 2022/23."""
-    chosen = [*_pick(rng, frame, frame["kind"] == "primary", 8), *_pick(rng, frame, frame["kind"] == "secondary", 5)]
+    chosen = [
+        *_pick(rng, frame, frame["kind"] == "primary", 8),
+        *_pick(rng, frame, frame["kind"] == "secondary", 5),
+    ]
     chosen += _pick(rng, frame, frame["phase"] == "special", 1)
     for i, number in enumerate(chosen):
         year, opened = ((2022, "01/09/2021"), (2023, "01/09/2022"), (2023, "01/01/2023"))[i % 3]
         frame.loc[number, "first_year"] = year
         frame.loc[number, "opened"] = opened
         frame.loc[number, "urn_old"] = FIRST_GONE_URN + 300 + i
-        frame.loc[number, "school_type"] = "Free schools special" if frame.loc[number, "phase"] == "special" else "Free schools"
+        frame.loc[number, "school_type"] = (
+            "Free schools special" if frame.loc[number, "phase"] == "special" else "Free schools"
+        )
         frame.loc[number, "academy"] = True
         frame.loc[number, "trust"] = "WINDROSE LEARNING TRUST"
     return frame
@@ -106,7 +146,11 @@ def _new_schools(rng, frame: pd.DataFrame) -> pd.DataFrame:
 def _convert(rng, frame: pd.DataFrame) -> pd.DataFrame:
     """New numbers, and for half of them a new establishment number, at the start of a year."""
     next_urn = FIRST_NEW_URN
-    frame["name_old"], frame["estab_old"], frame["type_old"] = frame["name"], frame["estab"], frame["school_type"]
+    frame["name_old"], frame["estab_old"], frame["type_old"] = (
+        frame["name"],
+        frame["estab"],
+        frame["school_type"],
+    )
     state = frame["phase"].isin(["primary", "secondary", "special", "ap"]) & (frame["parent"] == -1)
     for year, share in CONVERSIONS.items():
         fits = state & (frame["academy"] == (year <= LATER_CENSUS))
@@ -116,7 +160,9 @@ def _convert(rng, frame: pd.DataFrame) -> pd.DataFrame:
                 frame.loc[number, "opened"] = f"01/09/{year - 1}"
                 frame.loc[number, "name_old"] = frame.loc[number, "name"].replace("Academy", "School")
                 frame.loc[number, "type_old"] = (
-                    "Community school" if frame.loc[number, "phase"] != "special" else "Community special school"
+                    "Community school"
+                    if frame.loc[number, "phase"] != "special"
+                    else "Community special school"
                 )
                 if next_urn % 2:
                     frame.loc[number, "estab"] = str(int(frame.loc[number, "estab"]) + 600)
@@ -128,7 +174,9 @@ def _gaps(rng, frame: pd.DataFrame) -> pd.DataFrame:
     """Schools without absence figures, published absence without a census row, and schools that no map knows."""
     for phase, count in (("primary", 3), ("secondary", 2), ("special", 1)):
         frame.loc[_pick(rng, frame, frame["kind"] == phase, count), "absence"] = False
-    frame.loc[frame["phase"].isin(["ap", "nursery", "independent"]) | (frame["kind"] == "sixteen_plus"), "absence"] = False
+    frame.loc[
+        frame["phase"].isin(["ap", "nursery", "independent"]) | (frame["kind"] == "sixteen_plus"), "absence"
+    ] = False
     frame.loc[_pick(rng, frame, (frame["kind"] == "primary") & frame["absence"], 2), "census"] = False
     lost = _pick(rng, frame, frame["kind"] == "primary", 2)
     frame.loc[lost, ["point", "postcode"]] = [False, "NULL"]
@@ -152,8 +200,21 @@ def _links(rng, frame: pd.DataFrame, merged: list[tuple[int, int, str]], closed:
     old_academies = frame[frame["academy"] & (frame["year_new"] == 9999) & (frame["first_year"] == 2010)]
     for i, school in enumerate(old_academies.itertuples()):
         if i % 3 == 0:
-            pair((school.urn_old, school.name), (920001 + i, school.name.replace("Academy", "School")), "", f"01-09-{2010 + i % 6}")
+            pair(
+                (school.urn_old, school.name),
+                (920001 + i, school.name.replace("Academy", "School")),
+                "",
+                f"01-09-{2010 + i % 6}",
+            )
     for school in frame[frame["kind"] == "upper"].itertuples():
-        rows.append((school.urn_old, 930001 + school.Index, "Ormesk Federation Sixth Form°", "Sixth Form Centre Link", ""))
+        rows.append(
+            (
+                school.urn_old,
+                930001 + school.Index,
+                "Ormesk Federation Sixth Form°",
+                "Sixth Form Centre Link",
+                "",
+            )
+        )
     out = pd.DataFrame(rows, columns=["urn", "link_urn", "link_name", "link_type", "date"])
     return out.sort_values(["urn", "link_urn"], kind="stable", ignore_index=True)

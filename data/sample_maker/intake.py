@@ -1,7 +1,8 @@
-"""Who goes to each school: roll by year group, disadvantage, special needs, language, ethnicity, neighbourhood.
+"""Who goes to each school: roll by year group, disadvantage, special needs, language, ethnicity,
+neighbourhood.
 
-Intake is drawn on latent (logit) scales with the regional means, spread between and within authorities and correlations measured
-nationally (data/sample_moments.csv), then turned into whole pupils that add up.
+Intake is drawn on latent (logit) scales with the regional means, spread between and within authorities and
+correlations measured nationally (data/sample_moments.csv), then turned into whole pupils that add up.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from scipy.special import ndtr
 from .moments import Moments
 
 LATENTS = ("fsm6", "sen", "ehcp", "eal", "white_british", "grt", "log_roll", "idaci")
-# Rolls by kind (mean of the log, spread); the phase's own spread between authorities and regions comes on top.
+# Rolls by kind (mean of the log, spread); the phase's own spread between authorities and regions comes on
+# top.
 LOG_ROLL = {
     "primary": (5.43, 0.50), "infant": (5.25, 0.40), "junior": (5.55, 0.38), "first": (4.90, 0.45), "middle_primary": (5.70, 0.2),
     "secondary": (6.92, 0.36), "selective": (7.03, 0.17), "middle": (6.10, 0.40), "upper": (6.85, 0.25), "all_through": (7.12, 0.36),
     "technical": (5.9, 0.3), "sixteen_plus": (6.4, 0.4), "special": (4.85, 0.50), "ap": (3.7, 0.6), "nursery": (4.55, 0.3), "independent": (5.4, 0.7),
 }  # fmt: skip
-# Selective schools take in fewer disadvantaged pupils; nurseries and pupil referral units differ from the phase they borrow from.
+# Selective schools take in fewer disadvantaged pupils; nurseries and pupil referral units differ from the
+# phase they borrow from.
 OFFSETS = {
     "selective": {"fsm6": -1.35, "sen": -1.2, "ehcp": -0.7, "eal": 0.3},
     "technical": {"sen": 0.4, "eal": -0.3},
@@ -49,12 +52,19 @@ def draw_latents(rng: np.random.Generator, moments: Moments, register: pd.DataFr
         correlation = np.eye(len(LATENTS))
         for i, first in enumerate(LATENTS):
             for j, second in enumerate(LATENTS[:i]):
-                correlation[i, j] = correlation[j, i] = moments.get(f"intake_correlation:{first}", source, second)
+                correlation[i, j] = correlation[j, i] = moments.get(
+                    f"intake_correlation:{first}", source, second
+                )
         mix = np.linalg.cholesky(correlation + 0.01 * np.eye(len(LATENTS)))
         within = np.array([moments.get(f"intake_sd_within_la:{k}", source) for k in LATENTS])
         between = np.array([moments.get(f"intake_sd_between_las:{k}", source) for k in LATENTS])
         mine = (register["phase"] == phase).to_numpy()
-        means = np.array([[moments.get(f"intake_mean:{k}", source, r) for k in LATENTS] for r in register.loc[mine, "region"]])
+        means = np.array(
+            [
+                [moments.get(f"intake_mean:{k}", source, r) for k in LATENTS]
+                for r in register.loc[mine, "region"]
+            ]
+        )
         by_la = (authority @ mix.T)[register.loc[mine, "la"]]
         out[mine] = means + by_la * between + (school[mine] @ mix.T) * within
     frame = pd.DataFrame(np.round(out, 6), columns=list(LATENTS), index=register.index)
@@ -71,12 +81,16 @@ def draw_latents(rng: np.random.Generator, moments: Moments, register: pd.DataFr
 
 
 def _log_roll(latent: pd.Series, register: pd.DataFrame) -> pd.Series:
-    """Replace the phase's mean and spread of the roll by those of the kind of school; rural primaries are smaller."""
+    """Replace the phase's mean and spread of the roll by those of the kind of school; rural primaries are
+    smaller.
+    """
     centred = latent.groupby(register["phase"]).transform(lambda s: (s - s.mean()) / s.std())
     mean = register["kind"].map(lambda k: LOG_ROLL[k][0])
     spread = register["kind"].map(lambda k: LOG_ROLL[k][1])
     rural = (~register["urban"] & (register["phase"] == "primary")).astype(float)
-    return (mean + centred * spread - 0.60 * rural + 0.12 * (1 - rural) * (register["phase"] == "primary")).round(6)
+    return (
+        mean + centred * spread - 0.60 * rural + 0.12 * (1 - rural) * (register["phase"] == "primary")
+    ).round(6)
 
 
 def year_groups(rng: np.random.Generator, register: pd.DataFrame, latents: pd.DataFrame) -> np.ndarray:
@@ -91,7 +105,11 @@ def year_groups(rng: np.random.Generator, register: pd.DataFrame, latents: pd.Da
         weight = np.zeros(len(GROUPS))
         low, high = int(school.low) + 2, int(school.high) + 2
         weight[low : high + 1] = sizes[i, low : high + 1]
-        if school.kind in ("primary", "infant", "first", "all_through") and school.low == 0 and nursery[i] < 0.52:
+        if (
+            school.kind in ("primary", "infant", "first", "all_through")
+            and school.low == 0
+            and nursery[i] < 0.52
+        ):
             weight[1] = 0.75
             weight[0] = 0.12 if nursery[i] < 0.15 else 0.0
         if school.phase == "special":
@@ -115,7 +133,13 @@ def _spread(total: int, weight: np.ndarray) -> np.ndarray:
     return base.astype(np.int64)
 
 
-def pupils(rng: np.random.Generator, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, groups: np.ndarray) -> pd.DataFrame:
+def pupils(
+    rng: np.random.Generator,
+    moments: Moments,
+    register: pd.DataFrame,
+    latents: pd.DataFrame,
+    groups: np.ndarray,
+) -> pd.DataFrame:
     """Counts of pupils in 2022/23 by characteristic, all within the roll and consistent with one another."""
     frame = pd.DataFrame(index=register.index)
     frame["roll"] = groups.sum(axis=1)
@@ -125,7 +149,9 @@ def pupils(rng: np.random.Generator, moments: Moments, register: pd.DataFrame, l
     frame["sixth_share"] = groups[:, 14:16].sum(axis=1) / frame["roll"]
     roll = frame["roll"].to_numpy()
     single = register["sex"].map({"Girls": 1.0, "Boys": 0.0}).to_numpy()
-    mixed = np.clip(rng.normal(np.where(register["phase"].isin(["special", "ap"]), 0.28, 0.491), 0.03), 0.05, 0.95)
+    mixed = np.clip(
+        rng.normal(np.where(register["phase"].isin(["special", "ap"]), 0.28, 0.491), 0.03), 0.05, 0.95
+    )
     frame["girls_share"] = np.where(np.isnan(single), mixed, single)
     base = np.maximum(frame["r_to_11"], 0)
     frame["fsm6"] = counts(latents["fsm6"].to_numpy(), base)
@@ -139,13 +165,18 @@ def pupils(rng: np.random.Generator, moments: Moments, register: pd.DataFrame, l
     for name, score in (("idaci_rank", latents["idaci"]), ("imd_rank", imd)):
         frame[name] = np.clip(np.rint(32844 * ndtr(score.to_numpy().round(6))), 1, 32844).astype(np.int64)
     frame["young_carers"] = rng.binomial(
-        roll, np.where(register["phase"] == "secondary", 0.0065, 0.0031) * (rng.random(len(register)) < 0.4) * 2.4
+        roll,
+        np.where(register["phase"] == "secondary", 0.0065, 0.0031) * (rng.random(len(register)) < 0.4) * 2.4,
     )
     return pd.concat([frame, _ethnicity(rng, moments, register, latents, roll)], axis=1)
 
 
-def _ethnicity(rng, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, roll: np.ndarray) -> pd.DataFrame:
-    """Pupils by ethnic group; every authority and school has its own mix of minorities around the national one."""
+def _ethnicity(
+    rng, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, roll: np.ndarray
+) -> pd.DataFrame:
+    """Pupils by ethnic group; every authority and school has its own mix of minorities around the national
+    one.
+    """
     names = list(moments.named("minority_share", "primary"))
     by_la = rng.gamma(3.0, 1.0, (36, len(names)))
     unknown = np.minimum(rng.poisson(0.015 * roll), roll // 4)
@@ -170,11 +201,22 @@ def _ethnicity(rng, moments: Moments, register: pd.DataFrame, latents: pd.DataFr
 
 
 def earlier_pupils(
-    rng: np.random.Generator, moments: Moments, register: pd.DataFrame, latents: pd.DataFrame, now: pd.DataFrame
+    rng: np.random.Generator,
+    moments: Moments,
+    register: pd.DataFrame,
+    latents: pd.DataFrame,
+    now: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Roll and counts of 2018/19 on the same institutions, as stable over the four years as they were nationally."""
+    """Roll and counts of 2018/19 on the same institutions, as stable over the four years as they were
+    nationally.
+    """
     growth = {"primary": 0.014, "secondary": -0.105, "special": -0.188}
-    change = np.round(rng.normal(register["phase"].map(growth).fillna(0.0), np.where(register["phase"] == "special", 0.15, 0.09)), 6)
+    change = np.round(
+        rng.normal(
+            register["phase"].map(growth).fillna(0.0), np.where(register["phase"] == "special", 0.15, 0.09)
+        ),
+        6,
+    )
     roll = np.clip(np.rint(now["roll"].to_numpy() * np.exp(change)), 10, None).astype(np.int64)
     frame = pd.DataFrame({"roll": roll}, index=register.index)
     for name in ("fsm6", "sen", "ehcp", "eal"):
@@ -189,6 +231,8 @@ def earlier_pupils(
         frame[name] = counts(frame[f"latent_{name}"].to_numpy(), roll)
     frame["sen"] = np.minimum(frame["sen"], roll - frame["ehcp"])
     frame["eal_unknown"] = np.minimum(rng.poisson(0.003 * roll), roll - frame["eal"])
-    frame["fsm"] = np.rint(frame["fsm6"] * np.where(register["phase"] == "secondary", 0.58, 0.72)).astype(np.int64)
+    frame["fsm"] = np.rint(frame["fsm6"] * np.where(register["phase"] == "secondary", 0.58, 0.72)).astype(
+        np.int64
+    )
     frame["girls_share"] = now["girls_share"]
     return frame

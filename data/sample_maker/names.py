@@ -1,4 +1,6 @@
-"""Invented names: places, saints, schools and trusts that are nobody's. Built from syllables that no English place uses together."""
+"""Invented names: places, saints, schools and trusts that are nobody's. Built from syllables that no English
+place uses together.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,46 @@ HEADS = (
     "Aeld", "Brannoc", "Corvel", "Dreth", "Elvern", "Fenloc", "Gorrel", "Hathrim", "Ilvas", "Jorvan", "Kelthor", "Lorrim", "Morvad",
     "Nethis", "Ormesk", "Pendrax", "Quillan", "Rosmer", "Sarnoc", "Tavrel", "Ulverd", "Vorst", "Wexmar", "Yarrod", "Zellan", "Thyrse",
 )  # fmt: skip
-TAILS = ("mere", "wold", "stoke", "holt", "combe", "gate", "haven", "marsh", "dun", "fell", "reach", "garth", "quay", "shaw")
-FEATURES = ("Lantern", "Saltpan", "Ferry", "Rookery", "Beacon", "Tidemill", "Orchard", "Cobbler", "Larkspur", "Ropewalk", "Kiln", "Heron")
-SAINTS = ("St Ostryn", "St Weldra", "St Ibrel", "St Orrisk", "St Quenna", "St Thyrsa", "St Vellan", "St Ydric")
+TAILS = (
+    "mere",
+    "wold",
+    "stoke",
+    "holt",
+    "combe",
+    "gate",
+    "haven",
+    "marsh",
+    "dun",
+    "fell",
+    "reach",
+    "garth",
+    "quay",
+    "shaw",
+)
+FEATURES = (
+    "Lantern",
+    "Saltpan",
+    "Ferry",
+    "Rookery",
+    "Beacon",
+    "Tidemill",
+    "Orchard",
+    "Cobbler",
+    "Larkspur",
+    "Ropewalk",
+    "Kiln",
+    "Heron",
+)
+SAINTS = (
+    "St Ostryn",
+    "St Weldra",
+    "St Ibrel",
+    "St Orrisk",
+    "St Quenna",
+    "St Thyrsa",
+    "St Vellan",
+    "St Ydric",
+)
 TRUST_WORDS = (
     "Tideway",
     "Lanternfield",
@@ -25,7 +64,12 @@ TRUST_WORDS = (
 )
 TRUST_KINDS = ("LEARNING TRUST", "ACADEMIES TRUST", "MULTI-ACADEMY TRUST", "EDUCATION PARTNERSHIP")
 KIND_WORDS = {
-    "primary": ("Primary School", "Community Primary School", "Primary Academy", "Primary School and Nursery"),
+    "primary": (
+        "Primary School",
+        "Community Primary School",
+        "Primary Academy",
+        "Primary School and Nursery",
+    ),
     "infant": ("Infant School", "Infant and Nursery School"),
     "junior": ("Junior School", "Junior Academy"),
     "first": ("First School",),

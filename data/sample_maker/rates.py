@@ -1,4 +1,6 @@
-"""Published absence rates by area, 2015/16 to 2024/25: sums of the schools' own sessions and enrolments, to two decimals."""
+"""Published absence rates by area, 2015/16 to 2024/25: sums of the schools' own sessions and enrolments, to
+two decimals.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ FEWEST_SCHOOLS = 2  # a rate of one single special school is not published
 
 
 def _areas(world: World) -> list[tuple[str, str, str, np.ndarray]]:
-    """Areas of the file in its order: authorities by name, England, regions (London also in two parts, which stay empty as published)."""
+    """Areas of the file in its order: authorities by name, England, regions (London also in two parts, which
+    stay empty as published).
+    """
     la = world.register["la"].to_numpy()
     out = []
     for a in sorted(world.country.authorities, key=lambda a: a.name):
@@ -56,7 +60,9 @@ def _areas(world: World) -> list[tuple[str, str, str, np.ndarray]]:
 
 
 def area_rates(world: World, folder: Path) -> Path:
-    """Write the complete grid of measures, years and areas; 2019/20 is blank, and so are rates of fewer than two special schools."""
+    """Write the complete grid of measures, years and areas; 2019/20 is blank, and so are rates of fewer than
+    two special schools.
+    """
     phase, areas, rows = world.register["phase"].to_numpy(), _areas(world), []
     for code, label, which, measure in CODES:
         in_phase = np.ones(len(phase), dtype=bool) if which == "all" else phase == which

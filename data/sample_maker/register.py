@@ -1,6 +1,8 @@
-"""The register of invented schools: kind, place, type, age range, when it opened, changed its number or closed.
+"""The register of invented schools: kind, place, type, age range, when it opened, changed its number or
+closed.
 
-One row per institution that existed in any year; an institution keeps its identity when it becomes an academy and its number changes.
+One row per institution that existed in any year; an institution keeps its identity when it becomes an academy
+and its number changes.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def _kinds(rng: np.random.Generator, authority: Authority, phase: str, count: in
         if name in MIDDLE_TIER:
             firsts = int(round(0.6 * count))
             middles = 2 if name == MIDDLE_TIER[1] else 0
-            return ["first"] * firsts + ["middle_primary"] * middles + ["primary"] * (count - firsts - middles)
+            return (
+                ["first"] * firsts + ["middle_primary"] * middles + ["primary"] * (count - firsts - middles)
+            )
         pairs = int(round(count * (0.17 if name in INFANT_JUNIOR else 0.015)))
         infants = pairs + (2 if name in INFANT_JUNIOR else 0)
         return ["infant"] * infants + ["junior"] * pairs + ["primary"] * (count - infants - pairs)
@@ -57,20 +61,51 @@ def _kinds(rng: np.random.Generator, authority: Authority, phase: str, count: in
         kinds += ["upper"] * uppers
         for _ in range(rest - uppers):
             draw = rng.random()
-            kinds.append("all_through" if draw < 0.085 else "technical" if draw < 0.11 else "sixteen_plus" if draw < 0.122 else "secondary")
+            kinds.append(
+                "all_through"
+                if draw < 0.085
+                else "technical"
+                if draw < 0.11
+                else "sixteen_plus"
+                if draw < 0.122
+                else "secondary"
+            )
         return kinds
     return [phase] * count
 
 
-# Types of establishment and the upper ends of their shares, about as nationally; church schools have their own mix.
+# Types of establishment and the upper ends of their shares, about as nationally; church schools have their
+# own mix.
 TYPES = {
-    "primary": (("Community school", 0.52), ("Academy converter", 0.80), ("Academy sponsor led", 0.95), ("Foundation school", 1.0)),
-    "church primary": (("Voluntary aided school", 0.35), ("Voluntary controlled school", 0.62), ("Academy converter", 1.0)),
-    "secondary": (("Academy converter", 0.58), ("Academy sponsor led", 0.83), ("Community school", 0.94), ("Foundation school", 1.0)),
-    "church secondary": (("Voluntary aided school", 0.3), ("Academy converter", 0.75), ("Academy sponsor led", 1.0)),
+    "primary": (
+        ("Community school", 0.52),
+        ("Academy converter", 0.80),
+        ("Academy sponsor led", 0.95),
+        ("Foundation school", 1.0),
+    ),
+    "church primary": (
+        ("Voluntary aided school", 0.35),
+        ("Voluntary controlled school", 0.62),
+        ("Academy converter", 1.0),
+    ),
+    "secondary": (
+        ("Academy converter", 0.58),
+        ("Academy sponsor led", 0.83),
+        ("Community school", 0.94),
+        ("Foundation school", 1.0),
+    ),
+    "church secondary": (
+        ("Voluntary aided school", 0.3),
+        ("Academy converter", 0.75),
+        ("Academy sponsor led", 1.0),
+    ),
     "technical": (("University technical college", 0.7), ("Studio schools", 1.0)),
     "sixteen_plus": (("Free schools 16 to 19", 1.0),),
-    "special": (("Community special school", 0.5), ("Academy special converter", 0.8), ("Foundation special school", 1.0)),
+    "special": (
+        ("Community special school", 0.5),
+        ("Academy special converter", 0.8),
+        ("Foundation special school", 1.0),
+    ),
     "ap": (("Pupil referral unit", 0.55), ("Academy alternative provision converter", 1.0)),
     "nursery": (("Local authority nursery school", 1.0),),
     "independent": (("Other independent school", 1.0),),
@@ -88,32 +123,52 @@ def _urban_rural(rng: np.random.Generator, kind: str, phase: str) -> tuple[bool,
     rural = {"city": 0.02, "borough": 0.12, "county": 0.58}[kind] * (0.45 if phase != "primary" else 1.0)
     draw, size = rng.random(), rng.random()
     if draw < rural:
-        return False, "(England/Wales) Rural village" if size < 0.5 else "(England/Wales) Rural town and fringe" if size < 0.85 else (
-            "(England/Wales) Rural hamlet and isolated dwellings"
+        return (
+            False,
+            "(England/Wales) Rural village"
+            if size < 0.5
+            else "(England/Wales) Rural town and fringe"
+            if size < 0.85
+            else ("(England/Wales) Rural hamlet and isolated dwellings"),
         )
-    return True, "(England/Wales) Urban major conurbation" if kind == "city" else "(England/Wales) Urban city and town"
+    return (
+        True,
+        "(England/Wales) Urban major conurbation"
+        if kind == "city"
+        else "(England/Wales) Urban city and town",
+    )
 
 
 def make_register(rng: np.random.Generator, country: Country, names: Names) -> pd.DataFrame:
-    """All institutions of 2022/23 with their place and type; history.py adds those that came, went or changed their number."""
+    """All institutions of 2022/23 with their place and type; history.py adds those that came, went or changed
+    their number.
+    """
     rows = []
     for phase, total in COUNTS.items():
-        power = 2 if phase == "special" else 1  # a few authorities have a single special school, whose figures get suppressed
+        power = (
+            2 if phase == "special" else 1
+        )  # a few authorities have a single special school, whose figures get suppressed
         for region, in_region in enumerate(_allot(total, list(SHARES))):
             four = country.authorities[4 * region : 4 * region + 4]
-            for authority, count in zip(four, _allot(in_region, [a.weight**power for a in four]), strict=True):
+            for authority, count in zip(
+                four, _allot(in_region, [a.weight**power for a in four]), strict=True
+            ):
                 for kind in _kinds(rng, authority, phase, count):
                     rows.append(make_school(rng, country, names, authority, phase, kind))
     frame = pd.DataFrame(rows)
     frame["trust"] = frame["trust"].where(frame["academy"], "")
     frame = frame.sort_values(["la", "phase_order"], kind="stable").reset_index(drop=True)
     frame["estab"] = _estabs(frame)
-    frame["postcode"] = [postcode(i, la) for i, la in zip(frame.groupby("la").cumcount(), frame["la"], strict=True)]
+    frame["postcode"] = [
+        postcode(i, la) for i, la in zip(frame.groupby("la").cumcount(), frame["la"], strict=True)
+    ]
     frame["urn_old"] = FIRST_URN + np.arange(len(frame))
     return frame
 
 
-def make_school(rng: np.random.Generator, country: Country, names: Names, authority: Authority, phase: str, kind: str) -> dict:
+def make_school(
+    rng: np.random.Generator, country: Country, names: Names, authority: Authority, phase: str, kind: str
+) -> dict:
     """One school as a row of the register, drawn from `rng`."""
     draw = rng.random()
     faith = {"primary": (0.26, 0.36), "secondary": (0.065, 0.16)}.get(phase, (0, 0))
@@ -133,7 +188,9 @@ def make_school(rng: np.random.Generator, country: Country, names: Names, author
         sex = rng.random()
         single = "Girls" if sex < 0.045 else "Boys" if sex < 0.075 else "Mixed"
     low, high = YEARS[kind]
-    sixth = kind in ("selective", "upper", "sixteen_plus") or (kind in ("secondary", "all_through", "technical") and rng.random() < 0.6)
+    sixth = kind in ("selective", "upper", "sixteen_plus") or (
+        kind in ("secondary", "all_through", "technical") and rng.random() < 0.6
+    )
     academy = school_type.startswith(("Academy", "Free", "University", "Studio"))
     return dict(
         phase=phase, kind=kind, la=authority.index, region=REGIONS[authority.index // 4][0], name=name, church=church, urban=urban,
@@ -146,7 +203,14 @@ def make_school(rng: np.random.Generator, country: Country, names: Names, author
 
 def _estabs(frame: pd.DataFrame) -> list[str]:
     """Establishment numbers: 4 digits, unique within an authority, in the ranges in use for each phase."""
-    base = {"primary": 2000, "secondary": 4000, "special": 7000, "ap": 1100, "nursery": 1000, "independent": 6000}
+    base = {
+        "primary": 2000,
+        "secondary": 4000,
+        "special": 7000,
+        "ap": 1100,
+        "nursery": 1000,
+        "independent": 6000,
+    }
     place = frame.groupby(["la", "phase"]).cumcount()
     return [str(base[p] + i) for p, i in zip(frame["phase"], place, strict=True)]
 

@@ -11,10 +11,14 @@ from pathlib import Path
 
 
 def rounded(part: float, whole: float, decimals: int, scale: int = 100) -> Decimal | None:
-    """scale x part / whole, rounded half up; None when there is nothing to divide by. Exact for whole numbers on every machine."""
+    """scale x part / whole, rounded half up; None when there is nothing to divide by. Exact for whole numbers
+    on every machine.
+    """
     if whole == 0:
         return None
-    return (Decimal(int(part)) * scale / Decimal(int(whole))).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    return (Decimal(int(part)) * scale / Decimal(int(whole))).quantize(
+        Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP
+    )
 
 
 def bare(value: Decimal | None, missing: str = "") -> str:
@@ -40,7 +44,9 @@ def write_csv(
     path: Path, header: Sequence[str], rows: Iterable[Sequence], *, bom: bool = False, encoding: str = "utf-8", end: str = "\n",
     quote_all: bool = False, last_newline: bool = True,
 ) -> Path:  # fmt: skip
-    """Write a CSV file in a publisher's dialect; a name ending in .gz is compressed without a time stamp, so that it can be compared."""
+    """Write a CSV file in a publisher's dialect; a name ending in .gz is compressed without a time stamp, so
+    that it can be compared.
+    """
     buffer = io.StringIO(newline="")
     quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
     writer = csv.writer(buffer, lineterminator=end, quoting=quoting)

@@ -18,7 +18,9 @@ from .register import make_register
 
 @dataclass(frozen=True)
 class World:
-    """The invented country: its schools (one row per institution), their pupils then and now, and their absence by year."""
+    """The invented country: its schools (one row per institution), their pupils then and now, and their
+    absence by year.
+    """
 
     seed: int
     moments: Moments
@@ -36,7 +38,9 @@ class World:
 
 
 def make_world(seed: int) -> World:
-    """Draw the country. Each stage has its own stream of random numbers, so that stages can change independently."""
+    """Draw the country. Each stage has its own stream of random numbers, so that stages can change
+    independently.
+    """
     streams = [np.random.default_rng([seed, 100 + k]) for k in range(8)]
     moments = Moments()
     country = make_country(streams[0])

@@ -1,4 +1,6 @@
-"""`abie`: the commands. Exit code 0 only when everything asked for was produced; 1 with what failed and why; 2 for bad usage or parameters."""
+"""`abie`: the commands. Exit code 0 only when everything asked for was produced; 1 with what failed and why;
+2 for bad usage or parameters.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,15 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from helpers import params
-from helpers.faults import DataRefused, Fault
-from helpers.params import ENGLAND, REGIONS, BadParameters, Parameters, region_from
-from helpers.paths import CATALOGUE, SAMPLE, shown
+from helpers.base import params
+from helpers.base.faults import DataRefused, Fault
+from helpers.base.params import ENGLAND, REGIONS, BadParameters, Parameters, region_from
+from helpers.base.paths import CATALOGUE, SAMPLE, shown
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)  # a log file has no width of its own
+console = Console(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180
+)  # a log file has no width of its own
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,29 +35,60 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser(
-        "run", help="official files in, regional packs out", description="Run the notebooks for one region, several or all."
+        "run",
+        help="official files in, regional packs out",
+        description="Run the notebooks for one region, several or all.",
     )
     _data_arguments(run)
     which = run.add_mutually_exclusive_group()
     which.add_argument(
-        "--region", action="append", metavar="NAME", help="a region (may be given several times); England is one more region"
+        "--region",
+        action="append",
+        metavar="NAME",
+        help="a region (may be given several times); England is one more region",
     )
     which.add_argument("--all", action="store_true", help="England and the nine regions")
     run.add_argument(
-        "--jobs", type=_positive, default=min(os.cpu_count() or 1, 4), metavar="N", help="processes at once (default: %(default)s)"
+        "--jobs",
+        type=_positive,
+        default=min(os.cpu_count() or 1, 4),
+        metavar="N",
+        help="processes at once (default: %(default)s)",
     )
-    run.add_argument("--scheduler", metavar="ADDR", help="address of a Dask cluster that shares this file system, like tcp://host:8786")
-    run.add_argument("--pdf", action="store_true", help="also a PDF beside every school's page; those that have not changed are kept")
+    run.add_argument(
+        "--scheduler",
+        metavar="ADDR",
+        help="address of a Dask cluster that shares this file system, like tcp://host:8786",
+    )
+    run.add_argument(
+        "--pdf",
+        action="store_true",
+        help="also a PDF beside every school's page; those that have not changed are kept",
+    )
     run.set_defaults(do=_run)
 
     check = commands.add_parser("check", help="recognise, validate and reconcile files, without a run")
-    check.add_argument("data", type=Path, nargs="?", default=SAMPLE, help="folder of official files (default: the embedded sample)")
+    check.add_argument(
+        "data",
+        type=Path,
+        nargs="?",
+        default=SAMPLE,
+        help="folder of official files (default: the embedded sample)",
+    )
     check.add_argument("--release", metavar="YEAR", help="academic year like 2022-23")
     check.set_defaults(do=_check)
 
     fetch = commands.add_parser("fetch", help="download the catalogue's editions, with checksums")
-    fetch.add_argument("--to", type=Path, default=Path("data/raw"), metavar="DIR", help="where to put them (default: data/raw)")
-    fetch.add_argument("--catalogue", type=Path, default=CATALOGUE, metavar="FILE", help="another catalogue of editions")
+    fetch.add_argument(
+        "--to",
+        type=Path,
+        default=Path("data/raw"),
+        metavar="DIR",
+        help="where to put them (default: data/raw)",
+    )
+    fetch.add_argument(
+        "--catalogue", type=Path, default=CATALOGUE, metavar="FILE", help="another catalogue of editions"
+    )
     fetch.set_defaults(do=_fetch)
 
     school = commands.add_parser("school", help="one school's trail, from the published row to its report")
@@ -61,17 +96,29 @@ def _parser() -> argparse.ArgumentParser:
     _data_arguments(school)
     school.set_defaults(do=_school)
 
-    explore = commands.add_parser("explore", help="open JupyterLab to move a parameter and see what moves, or to audit one school")
-    explore.add_argument("notebook", nargs="?", default="explore", choices=("explore", "audit_school"), help="default: explore")
+    explore = commands.add_parser(
+        "explore", help="open JupyterLab to move a parameter and see what moves, or to audit one school"
+    )
+    explore.add_argument(
+        "notebook", nargs="?", default="explore", choices=("explore", "audit_school"), help="default: explore"
+    )
     explore.add_argument("--region", metavar="NAME", help="the region to start from")
-    explore.add_argument("--no-browser", action="store_true", help="print the address instead of opening a browser")
+    explore.add_argument(
+        "--no-browser", action="store_true", help="print the address instead of opening a browser"
+    )
     _data_arguments(explore)
     explore.set_defaults(do=_explore)
 
-    compare = commands.add_parser("compare", help="two finished runs: what went in, what came out, why and for whom")
-    compare.add_argument("before", type=Path, metavar="BEFORE", help="release folder of one run, like outputs/2022-23")
+    compare = commands.add_parser(
+        "compare", help="two finished runs: what went in, what came out, why and for whom"
+    )
+    compare.add_argument(
+        "before", type=Path, metavar="BEFORE", help="release folder of one run, like outputs/2022-23"
+    )
     compare.add_argument("after", type=Path, metavar="AFTER", help="release folder of the other")
-    compare.add_argument("--csv", type=Path, metavar="FILE", help="also write every school's change to a CSV file")
+    compare.add_argument(
+        "--csv", type=Path, metavar="FILE", help="also write every school's change to a CSV file"
+    )
     compare.set_defaults(do=_compare)
 
     share = commands.add_parser(
@@ -79,29 +126,54 @@ def _parser() -> argparse.ArgumentParser:
         help="one audience's share of a run, as a folder or an encrypted archive",
         description="Write what one audience may see, with a manifest of who got what. Nothing that is there is written over.",
     )
-    share.add_argument("run", type=Path, metavar="RUN", help="release folder of a finished run, like outputs/2022-23")
-    share.add_argument("--audience", required=True, metavar="WHO", help="school, la, trust, rise, analyst, reviewer, public or ofsted")
+    share.add_argument(
+        "run", type=Path, metavar="RUN", help="release folder of a finished run, like outputs/2022-23"
+    )
+    share.add_argument(
+        "--audience",
+        required=True,
+        metavar="WHO",
+        help="school, la, trust, rise, analyst, reviewer, public or ofsted",
+    )
     share.add_argument("--urn", type=_urn, metavar="N", help="for a school: its number")
     share.add_argument("--la", metavar="CODE", help="for a local authority: its 3-digit code")
     share.add_argument("--trust", metavar="NAME", help="for a trust: its name")
-    share.add_argument("--region", metavar="NAME", help="for a support team: its region; for an analyst: one region only")
-    share.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder in which the export is made")
     share.add_argument(
-        "--encrypt", action="store_true", help="an archive encrypted with AES-256; the password is asked for, or taken from ABIE_EXPORT_PASSWORD"
+        "--region", metavar="NAME", help="for a support team: its region; for an analyst: one region only"
+    )
+    share.add_argument(
+        "--to", type=Path, required=True, metavar="DIR", help="folder in which the export is made"
+    )
+    share.add_argument(
+        "--encrypt",
+        action="store_true",
+        help="an archive encrypted with AES-256; the password is asked for, or taken from ABIE_EXPORT_PASSWORD",
     )
     share.set_defaults(do=_export)
     return parser
 
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help="folder of official files (default: the embedded, invented sample)")
-    parser.add_argument("--release", metavar="YEAR", help="academic year of the newest full data, like 2022-23")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of official files (default: the embedded, invented sample)"
+    )
+    parser.add_argument(
+        "--release", metavar="YEAR", help="academic year of the newest full data, like 2022-23"
+    )
     parser.add_argument("--out", metavar="DIR", help="where results go (default: outputs)")
     parser.add_argument(
-        "--records", metavar="DIR", help="what people recorded: ambitions, challenges, decisions, shocks (default: data/records)"
+        "--records",
+        metavar="DIR",
+        help="what people recorded: ambitions, challenges, decisions, shocks (default: data/records)",
     )
     parser.add_argument("--params", type=Path, metavar="FILE", help="parameter file, like params/london.yml")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set one parameter, like --set slope=0.15")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set one parameter, like --set slope=0.15",
+    )
 
 
 def _positive(text: str) -> int:
@@ -118,7 +190,9 @@ def _urn(text: str) -> int:
 
 
 def parameters(args: argparse.Namespace) -> Parameters:
-    """Parameters from file, `--set` and the named options, the later winning. Folders are relative to where the command is given."""
+    """Parameters from file, `--set` and the named options, the later winning. Folders are relative to where
+    the command is given.
+    """
     values: dict = {}
     for text in args.set:
         name, equals, value = text.partition("=")
@@ -134,11 +208,15 @@ def parameters(args: argparse.Namespace) -> Parameters:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from helpers import pipeline  # papermill takes a second to import: the other commands do without
+    from helpers.run import pipeline  # papermill takes a second to import: the other commands do without
 
     run = parameters(args)
     named = [region_from(name) for name in args.region or []]
-    regions = list(dict.fromkeys([ENGLAND, *REGIONS] if args.all else named or ([run.region] if args.params else [ENGLAND])))
+    regions = list(
+        dict.fromkeys(
+            [ENGLAND, *REGIONS] if args.all else named or ([run.region] if args.params else [ENGLAND])
+        )
+    )
     began = time.perf_counter()
     results = pipeline.run_all(run, regions, jobs=args.jobs, scheduler=args.scheduler, console=console)
     if args.pdf:
@@ -153,21 +231,25 @@ def _run(args: argparse.Namespace) -> int:
             console.print(f"  The notebook with the error: {shown(notebook)}", markup=False)
     if made:
         if run.is_sample:
-            console.print("This is the embedded sample: an invented country. For real data: make real DATA=../shared/open-data")
-        console.print("Confidential: targets are for the school, its local authority or trust, and the support team.")
+            console.print(
+                "This is the embedded sample: an invented country. For real data: make real DATA=../shared/open-data"
+            )
+        console.print(
+            "Confidential: targets are for the school, its local authority or trust, and the support team."
+        )
         console.print("Open the report:")
         console.print("  " + pipeline.where(run.model_copy(update={"region": made[0].region})))
     return FAILED if failed else OK
 
 
 def _check(args: argparse.Namespace) -> int:
-    from helpers.check import check_folder
+    from helpers.ingest.check import check_folder
 
     return OK if check_folder(args.data.expanduser().resolve(), args.release, console) else FAILED
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from helpers import catalogue
+    from helpers.ingest import catalogue
 
     report = catalogue.fetch(catalogue.read_catalogue(args.catalogue), args.to.expanduser().resolve())
     console.print(str(report), markup=False)
@@ -175,55 +257,70 @@ def _fetch(args: argparse.Namespace) -> int:
 
 
 def _school(args: argparse.Namespace) -> int:
-    from helpers.trail import trail
+    from helpers.audit.trail import trail
 
     console.print(trail(parameters(args), args.urn), markup=False)
     return OK
 
 
 def _explore(args: argparse.Namespace) -> int:
-    from helpers import lab
+    from helpers.run import jupyter
 
     run = parameters(args)
-    notebook = lab.prepare(run.model_copy(update={"region": region_from(args.region)}) if args.region else run, args.notebook)
+    notebook = jupyter.prepare(
+        run.model_copy(update={"region": region_from(args.region)}) if args.region else run, args.notebook
+    )
     console.print(f"Your copy: {shown(notebook)}. Close JupyterLab with Ctrl-C.", markup=False)
-    return OK if lab.open_lab(notebook, browser=not args.no_browser) == 0 else FAILED
+    return OK if jupyter.open_lab(notebook, browser=not args.no_browser) == 0 else FAILED
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from helpers import compare
-    from helpers.store import atomic_file
+    from helpers.base.store import atomic_file
+    from helpers.explore import compare
 
     before, after = compare.read_run(args.before), compare.read_run(args.after)
     changed = compare.schools_differ(before, after)
     if args.csv:
         with atomic_file(args.csv) as temporary:
             changed.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
-    console.print(compare.in_words(before, after, compare.papers_differ(before, after), changed), markup=False)
+    console.print(
+        compare.in_words(before, after, compare.papers_differ(before, after), changed), markup=False
+    )
     return OK
 
 
 def _export(args: argparse.Namespace) -> int:
-    from helpers import export
+    from helpers.share import export
 
     password = _password(export.PASSWORD) if args.encrypt else None
     try:
-        made = export.export(args.run, args.audience, args.to, args.urn, args.la, args.trust, args.region, password)
+        made = export.export(
+            args.run, args.audience, args.to, args.urn, args.la, args.trust, args.region, password
+        )
     except OSError as error:
-        console.print(f"Nothing was exported: {error.strerror or error} ({error.filename or args.to})", markup=False)
+        console.print(
+            f"Nothing was exported: {error.strerror or error} ({error.filename or args.to})", markup=False
+        )
         return FAILED
-    console.print(f"{shown(made.path)}: {made.files} files, {made.bytes / 1e6:.1f} MB, for {made.share.who}.", markup=False)
+    console.print(
+        f"{shown(made.path)}: {made.files} files, {made.bytes / 1e6:.1f} MB, for {made.share.who}.",
+        markup=False,
+    )
     console.print(made.share.marking, markup=False)
     return OK
 
 
 def _password(variable: str) -> str:
-    """The password of an archive, from the environment or asked for twice. Never from the command line, which other users can read."""
+    """The password of an archive, from the environment or asked for twice. Never from the command line, which
+    other users can read.
+    """
     given = os.environ.get(variable)
     if given is not None:
         return given
     if not sys.stdin.isatty():
-        raise BadParameters(f"--encrypt: nobody is there to type a password. Put it into the environment variable {variable}.")
+        raise BadParameters(
+            f"--encrypt: nobody is there to type a password. Put it into the environment variable {variable}."
+        )
     first = getpass.getpass("Password of the archive: ")
     if getpass.getpass("Once more: ") != first:
         raise BadParameters("--encrypt: the two passwords differ.")
@@ -236,7 +333,11 @@ def print_faults(faults: list[Fault], title: str) -> None:
     for name in ("severity", "code", "where", "what", "what to do"):
         table.add_column(name, overflow="fold")
     for fault in faults:
-        place = ", ".join(t for t in (fault.file, f"row {fault.row}" if fault.row else "", fault.column, str(fault.value)) if t)
+        place = ", ".join(
+            t
+            for t in (fault.file, f"row {fault.row}" if fault.row else "", fault.column, str(fault.value))
+            if t
+        )
         table.add_row(fault.severity, fault.code, place, fault.message, fault.what_to_do)
     console.print(table)
 

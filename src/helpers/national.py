@@ -1,8 +1,9 @@
 """The national fit: built once per release for all of England and reused by every region.
 
-Stages, each in its own folder of `outputs/<release>/national/`, each keyed by the hash of what it depends on: files, parameters, code and
-the stages it stands on (from `records` on also what people recorded). A stage that is already there under the same key is only read. Every
-notebook asks for the stage it needs, so the notebooks run in the same way under `abie`, under plain papermill and by hand.
+Stages, each in its own folder of `outputs/<release>/national/`, each keyed by the hash of what it depends on:
+files, parameters, code and the stages it stands on (from `records` on also what people recorded). A stage
+that is already there under the same key is only read. Every notebook asks for the stage it needs, so the
+notebooks run in the same way under `abie`, under plain papermill and by hand.
 """
 
 from __future__ import annotations
@@ -13,24 +14,32 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import context, expectation, forecast, links, panel, peers, records, register, sensitivity
-from helpers.evaluate import stage as evaluate
-from helpers.faults import DataRefused, Fault
+from helpers.base.faults import DataRefused, Fault
+from helpers.base.params import PRE_PANDEMIC, Parameters
+from helpers.base.store import code_hash, file_hash, inputs_of, read_frame, read_json, stage, text_hash
+from helpers.evaluate.backtests import stage as evaluate
+from helpers.evaluate.trial import stage as learning
+from helpers.expectations import formula, sensitivity
+from helpers.ingest import links, panel, register
+from helpers.ingest.quality.gate import run_gate
+from helpers.ingest.readers import read_folder
+from helpers.model import context, forecast
 from helpers.monitor import known_events
 from helpers.monitor import stage as monitor
-from helpers.params import PRE_PANDEMIC, Parameters
-from helpers.quality.gate import run_gate
-from helpers.sources import read_folder
-from helpers.store import code_hash, file_hash, inputs_of, read_frame, read_json, stage, text_hash
+from helpers.peers import search
+from helpers.records import folder as records
 from helpers.support import stage as support
-from helpers.trial import stage as learning
 
-REFUSED = "quality.json"  # beside the release, only while the data is refused: the full list of what stopped it
+REFUSED = (
+    "quality.json"  # beside the release, only while the data is refused: the full list of what stopped it
+)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: the parameters that it depends on, the files that it makes, how, and the stage that it stands on."""
+    """One stage: the parameters that it depends on, the files that it makes, how, and the stage that it
+    stands on.
+    """
 
     name: str
     parameters: tuple[str, ...]
@@ -43,7 +52,12 @@ def _ingest(run: Parameters) -> dict:
     """Read, join, check. A hard fault stops here; `quality.json` keeps the list beside the release."""
     if not run.data_folder.is_dir():
         raise DataRefused(
-            Fault("hard", "no_data", f"there is no folder {run.data}", what_to_do="Point --data at a folder of official files.")
+            Fault(
+                "hard",
+                "no_data",
+                f"there is no folder {run.data}",
+                what_to_do="Point --data at a folder of official files.",
+            )
         )
     readings = read_folder(run.data_folder)
     registers = {year: register.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
@@ -61,7 +75,9 @@ def _ingest(run: Parameters) -> dict:
         "linked.parquet": links.linked(readings.links),
         "hubs.parquet": readings.hubs,
         "attendance.parquet": readings.attendance,
-        "later_census.parquet": readings.census.loc[readings.census["year"] > run.release, ["urn", "year", *monitor.MEASURES]],
+        "later_census.parquet": readings.census.loc[
+            readings.census["year"] > run.release, ["urn", "year", *monitor.MEASURES]
+        ],
         "files.parquet": readings.files.drop(columns="symbols"),
         "quality.json": gate.to_json(),
         "inputs.json": inputs_of(run.data_folder),
@@ -72,14 +88,17 @@ def _model(run: Parameters) -> dict:
     """Context-expected absence and the baseline with its spread."""
     before = load(run, "ingest")
     fit = context.fit_context(before["register"], seed=run.seed)
-    ahead = forecast.fit_forecast(fit, before["register"], before["panel"], seed=run.seed, primary_lambda=run.primary_lambda)
+    ahead = forecast.fit_forecast(
+        fit, before["register"], before["panel"], seed=run.seed, primary_lambda=run.primary_lambda
+    )
     return {
         "context.parquet": fit.expected,
         "drivers.parquet": fit.drivers,
         "scores.parquet": fit.scores,
         "weights.parquet": fit.weights,
         "features.parquet": pd.DataFrame(
-            [(phase, name, why) for phase, rows in fit.features.items() for name, why in rows], columns=["phase", "feature", "why"]
+            [(phase, name, why) for phase, rows in fit.features.items() for name, why in rows],
+            columns=["phase", "feature", "why"],
         ),
         "baseline.parquet": ahead.baseline,
         "evidence.parquet": ahead.evidence,
@@ -96,25 +115,45 @@ def _peers(run: Parameters) -> dict:
         if not run.frozen_peers.exists():
             words = f"peers_from: there are no peers in {run.peers_from}"
             raise DataRefused(
-                Fault("hard", "no_peers", words, what_to_do="Give the release folder of a finished run, such as outputs/2022-23.")
+                Fault(
+                    "hard",
+                    "no_peers",
+                    words,
+                    what_to_do="Give the release folder of a finished run, such as outputs/2022-23.",
+                )
             )
         near = run.frozen_peers.with_name("alternatives.parquet")
-        frozen = pd.concat([read_frame(path) for path in (run.frozen_peers, near) if path.exists()], ignore_index=True)
-    found = peers.find_peers(before["register"], model["baseline"], model["weights"], before["linked"], run, frozen=frozen)
-    return {"peers.parquet": found.peers, "alternatives.parquet": found.alternatives, "summary.parquet": found.summary}
+        frozen = pd.concat(
+            [read_frame(path) for path in (run.frozen_peers, near) if path.exists()], ignore_index=True
+        )
+    found = search.find_peers(
+        before["register"], model["baseline"], model["weights"], before["linked"], run, frozen=frozen
+    )
+    return {
+        "peers.parquet": found.peers,
+        "alternatives.parquet": found.alternatives,
+        "summary.parquet": found.summary,
+    }
 
 
 def _expectations(run: Parameters) -> dict:
     """The minimum improvement of every assessed school, and the range of special schools."""
     before, model, similar = load(run, "ingest"), load(run, "model"), load(run, "peers")
-    set_ = expectation.set_expectations(
+    set_ = formula.set_expectations(
         model["baseline"], similar["peers"], before["register"], before["area_rates"], run, year=run.release
     )
-    moved = sensitivity.moves(set_.expectations, model["baseline"], model["one_pupil"], before["register"], model["model"]["forecast"], run)
+    moved = sensitivity.moves(
+        set_.expectations,
+        model["baseline"],
+        model["one_pupil"],
+        before["register"],
+        model["model"]["forecast"],
+        run,
+    )
     return {
         "expectations.parquet": set_.expectations.merge(moved, on="urn", how="left", validate="1:1"),
         "calibration.parquet": set_.calibration,
-        "special_ranges.parquet": expectation.special_range(before["register"], before["panel"]),
+        "special_ranges.parquet": formula.special_range(before["register"], before["panel"]),
     }
 
 
@@ -125,17 +164,23 @@ def _records(run: Parameters) -> dict:
 
 
 def _monitor(run: Parameters) -> dict:
-    """Shocks, and verdicts over the two years after the release. An invented country has no calendar of known events."""
+    """Shocks, and verdicts over the two years after the release. An invented country has no calendar of known
+    events.
+    """
     calendar = known_events.read_calendar()
     ingest, asks = load(run, "ingest"), load(run, "expectations")["expectations"]
     told = calendar.head(0) if run.is_sample else calendar
-    return monitor.build(ingest, load(run, "model")["baseline"], asks, load(run, "records"), run.release, told, run)
+    return monitor.build(
+        ingest, load(run, "model")["baseline"], asks, load(run, "records"), run.release, told, run
+    )
 
 
 def _siting(run: Parameters) -> dict:
     """Where the next hubs should open."""
     ingest, asks = load(run, "ingest"), load(run, "expectations")["expectations"]
-    return support.build(ingest, load(run, "model")["baseline"], asks, load(run, "monitor")["verdicts"], run.seed)
+    return support.build(
+        ingest, load(run, "model")["baseline"], asks, load(run, "monitor")["verdicts"], run.seed
+    )
 
 
 def _evaluation(run: Parameters) -> dict:
@@ -145,7 +190,9 @@ def _evaluation(run: Parameters) -> dict:
 
 def _learning(run: Parameters) -> dict:
     """Test and learn, rehearsed on years in which there was no policy."""
-    return learning.build(*(load(run, name) for name in ("ingest", "model", "peers")), load(run, "evaluation")["pairs"], run)
+    return learning.build(
+        *(load(run, name) for name in ("ingest", "model", "peers")), load(run, "evaluation")["pairs"], run
+    )
 
 
 STAGES: dict[str, Stage] = {
@@ -155,7 +202,10 @@ STAGES: dict[str, Stage] = {
             "ingest",
             ("release",),
             (
-                *(f"{n}.parquet" for n in ("register", "earlier", "panel", "area_rates", "boundaries", "linked", "files")),
+                *(
+                    f"{n}.parquet"
+                    for n in ("register", "earlier", "panel", "area_rates", "boundaries", "linked", "files")
+                ),
                 *(f"{n}.parquet" for n in ("hubs", "attendance", "later_census")),
                 "quality.json",
                 "inputs.json",
@@ -165,7 +215,22 @@ STAGES: dict[str, Stage] = {
         Stage(
             "model",
             ("seed", "primary_lambda"),
-            (*(f"{n}.parquet" for n in ("context", "drivers", "scores", "weights", "features", "baseline", "evidence", "one_pupil")), "model.json"),
+            (
+                *(
+                    f"{n}.parquet"
+                    for n in (
+                        "context",
+                        "drivers",
+                        "scores",
+                        "weights",
+                        "features",
+                        "baseline",
+                        "evidence",
+                        "one_pupil",
+                    )
+                ),
+                "model.json",
+            ),
             _model,
             after="ingest",
         ),
@@ -199,8 +264,8 @@ def chain(name: str) -> list[str]:
 
 
 def key(run: Parameters, name: str) -> str:
-    """What a stage depends on, as one hash: code, input files, records where it reads them, its parameters and those of the stages it
-    stands on. A new record makes nothing stale but what reads records."""
+    """What a stage depends on, as one hash: code, input files, records where it reads them, its parameters
+    and those of the stages it stands on. A new record makes nothing stale but what reads records."""
     names = chain(name)
     parameters = {p: getattr(run, p) for n in names for p in STAGES[n].parameters}
     recorded = inputs_of(run.records_folder) if "records" in names else {}
@@ -218,7 +283,8 @@ def folder(run: Parameters, name: str) -> Path:
 
 
 def build(run: Parameters, name: str) -> bool:
-    """Build a stage, and those that it stands on, where they are not there already. Returns True when something was built.
+    """Build a stage, and those that it stands on, where they are not there already. Returns True when
+    something was built.
 
     Raises `DataRefused` when the input files must not be used.
     """
@@ -241,4 +307,7 @@ def load(run: Parameters, name: str) -> dict[str, pd.DataFrame | dict]:
     """All frames and values of a stage by name (`register`, `panel`, ...), built first where needed."""
     build(run, name)
     where = folder(run, name)
-    return {Path(f).stem: read_frame(where / f) if f.endswith(".parquet") else read_json(where / f) for f in STAGES[name].files}
+    return {
+        Path(f).stem: read_frame(where / f) if f.endswith(".parquet") else read_json(where / f)
+        for f in STAGES[name].files
+    }

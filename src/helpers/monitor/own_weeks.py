@@ -1,6 +1,8 @@
-"""A school's own weeks beside its area: control-chart series, weeks in which a reason or a closure jumps, and steps of the roll.
+"""A school's own weeks beside its area: control-chart series, weeks in which a reason or a closure jumps, and
+steps of the roll.
 
-What the whole area had is in the area's movement already, so only the difference to the area counts as the school's own.
+What the whole area had is in the area's movement already, so only the difference to the area counts as the
+school's own.
 """
 
 from __future__ import annotations
@@ -19,9 +21,15 @@ LEAST_OWN_MAD, LEAST_OWN_PP = 0.3, 2.0  # a school's own weeks, points
 
 
 def area_weeks(periods: pd.DataFrame, geography: str, area: str, phase: str) -> pd.DataFrame:
-    """Rates of an area by single week: year, week_commencing and the rate columns. A longer window gives its rate to each of its weeks."""
-    rows = finest(periods[(periods["geography"] == geography) & (periods["area"] == area) & (periods["phase"] == phase)])
-    rows = rows.assign(monday=[pd.date_range(a, b, freq="W-MON") for a, b in zip(rows["start"], rows["end"], strict=True)])
+    """Rates of an area by single week: year, week_commencing and the rate columns. A longer window gives its
+    rate to each of its weeks.
+    """
+    rows = finest(
+        periods[(periods["geography"] == geography) & (periods["area"] == area) & (periods["phase"] == phase)]
+    )
+    rows = rows.assign(
+        monday=[pd.date_range(a, b, freq="W-MON") for a, b in zip(rows["start"], rows["end"], strict=True)]
+    )
     out = rows.explode("monday").dropna(subset="monday").rename(columns={"monday": "week_commencing"})
     out["week_commencing"] = out["week_commencing"].astype("datetime64[s]")
     columns = ["year", "week_commencing", "absence_pct", *(c for c in PARTS if c in out)]
@@ -29,26 +37,33 @@ def area_weeks(periods: pd.DataFrame, geography: str, area: str, phase: str) -> 
 
 
 def beside_area(weeks: pd.DataFrame, area: pd.DataFrame, rate: pd.Series, column: str) -> pd.Series:
-    """The school's weekly rate (%) less the area's in the same week; NaN in a week without an area figure, the rate itself without any area."""
+    """The school's weekly rate (%) less the area's in the same week; NaN in a week without an area figure,
+    the rate itself without any area.
+    """
     if area.empty:
         return rate
-    theirs = weeks[["week_commencing"]].merge(area[["week_commencing", column]], on="week_commencing", how="left", validate="m:1")
+    theirs = weeks[["week_commencing"]].merge(
+        area[["week_commencing", column]], on="week_commencing", how="left", validate="m:1"
+    )
     return rate - theirs[column].set_axis(weeks.index)
 
 
 def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
     """Shocks in a school's own weeks, with the columns of a recorded shock (scope `school`).
 
-    `weeks` of `sources.own_extract.whole_school`; `area` of `area_weeks` (may be empty), the same for all schools of `weeks`. A reason stands out
-    when the rate less the area's is 3.5 MADs and 2 points above the year's median of that difference. A closure (code Y) is a week in which that
-    share of sessions was lost; it moves no rate (effect 0). Fewer than eight weeks in a year: nothing is said.
+    `weeks` of `sources.own_extract.whole_school`; `area` of `area_weeks` (may be empty), the same for all
+    schools of `weeks`. A reason stands out when the rate less the area's is 3.5 MADs and 2 points above the
+    year's median of that difference. A closure (code Y) is a week in which that share of sessions was lost;
+    it moves no rate (effect 0). Fewer than eight weeks in a year: nothing is said.
     """
     found = []
     for (urn, year), mine in weeks.groupby(["urn", "year"]):
         if len(mine) < LEAST_WEEKS:
             continue
         mine = mine.sort_values("week_commencing")
-        series = {"closure": 100 * mine["closed_sessions"] / (mine["possible_sessions"] + mine["closed_sessions"])}
+        series = {
+            "closure": 100 * mine["closed_sessions"] / (mine["possible_sessions"] + mine["closed_sessions"])
+        }
         for column, code in EXTRACT.items():
             rate = 100 * mine[column] / mine["possible_sessions"]
             series[code] = beside_area(mine, area, rate, column.replace("_sessions", "_pct"))
@@ -67,9 +82,11 @@ def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
 
 
 def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
-    """Weeks at which a school's roll steps by more than `change_pct`: urn, week_commencing, roll_before, roll_after, change_pct.
+    """Weeks at which a school's roll steps by more than `change_pct`: urn, week_commencing, roll_before,
+    roll_after, change_pct.
 
-    Medians of the three weeks before and the three from then on, so that one wrong week is no jump; of touching weeks that of the step counts.
+    Medians of the three weeks before and the three from then on, so that one wrong week is no jump; of
+    touching weeks that of the step counts.
     """
     found = []
     for urn, mine in weeks.dropna(subset="pupils").sort_values("week_commencing").groupby("urn"):
@@ -85,14 +102,23 @@ def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
 
 
 def all_beside_region(weeks: pd.DataFrame, schools: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
-    """urn, week_commencing, points: weekly absence of each school less its region's, weeks without a figure of the region left out.
+    """urn, week_commencing, points: weekly absence of each school less its region's, weeks without a figure
+    of the region left out.
 
     `weeks` of `whole_school`; `schools`: urn, region_name, phase; `periods` of `snapshots.clean`.
     """
     about, parts = schools.set_index("urn"), []
     for urn, mine in weeks.groupby("urn"):
         area = area_weeks(periods, "region", about.at[urn, "region_name"], about.at[urn, "phase"])
-        parts.append(mine[["urn", "week_commencing"]].assign(points=beside_area(mine, area, mine["absence_pct"], "absence_pct")))
+        parts.append(
+            mine[["urn", "week_commencing"]].assign(
+                points=beside_area(mine, area, mine["absence_pct"], "absence_pct")
+            )
+        )
     empty = {"urn": "int64", "week_commencing": "datetime64[s]", "points": "float64"}
-    out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({c: pd.Series(dtype=k) for c, k in empty.items()})
+    out = (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame({c: pd.Series(dtype=k) for c, k in empty.items()})
+    )
     return out.dropna(subset="points").reset_index(drop=True)

@@ -1,11 +1,14 @@
-"""In-year progress: where a school should stand by now if its year is to end on its target, and how sure that can be.
+"""In-year progress: where a school should stand by now if its year is to end on its target, and how sure that
+can be.
 
-Absence has a season, so a school is compared with the share of the year's rate that its authority and phase usually have by that week, and the
-authority's own movement since last year is added. Limits are control limits (2.66 mean moving ranges, or a funnel with over-dispersion measured on
-the area series), never red-amber-green: a point outside says that something is worth asking about, not that anybody failed.
+Absence has a season, so a school is compared with the share of the year's rate that its authority and phase
+usually have by that week, and the authority's own movement since last year is added. Limits are control
+limits (2.66 mean moving ranges, or a funnel with over-dispersion measured on the area series), never
+red-amber-green: a point outside says that something is worth asking about, not that anybody failed.
 
-Sources: D. J. Wheeler, Understanding Variation (XmR chart); D. J. Spiegelhalter, Funnel plots for comparing institutional performance (2005) and
-Handling over-dispersion of performance indicators (2005), here with an additive and a multiplicative part.
+Sources: D. J. Wheeler, Understanding Variation (XmR chart); D. J. Spiegelhalter, Funnel plots for comparing
+institutional performance (2005) and Handling over-dispersion of performance indicators (2005), here with an
+additive and a multiplicative part.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ COURSE = ("on_course", "within_noise", "off_course_by_more_than_noise", "too_ear
 
 
 def _grid(snapshots: pd.DataFrame) -> pd.DataFrame:
-    """Cumulative rate (%) by week: index geography, area, region_name, phase, year; columns `WEEKS` and `final` (NaN for an incomplete year)."""
+    """Cumulative rate (%) by week: index geography, area, region_name, phase, year; columns `WEEKS` and
+    `final` (NaN for an incomplete year).
+    """
     rows = []
     keys = ["geography", "area", "region_name", "phase", "year"]
     for key, group in snapshots.sort_values("school_week").groupby(keys, dropna=False, sort=True):
@@ -44,33 +49,44 @@ def _grid(snapshots: pd.DataFrame) -> pd.DataFrame:
 def season(snapshots: pd.DataFrame, leave_out: str = "", earlier_only: bool = False) -> pd.DataFrame:
     """Share of the year's final rate reached by each school week, by area and phase.
 
-    `snapshots` of `snapshots.clean`. `leave_out`: the year that is being judged; with `earlier_only` later years are left out, too, as in real
-    time. Median over complete years; an authority's own share is blended with its region's in proportion to its years. Out: geography, area,
-    region_name, phase, school_week, share, years. Raises ValueError when no complete year is left.
+    `snapshots` of `snapshots.clean`. `leave_out`: the year that is being judged; with `earlier_only` later
+    years are left out, too, as in real time. Median over complete years; an authority's own share is blended
+    with its region's in proportion to its years. Out: geography, area, region_name, phase, school_week,
+    share, years. Raises ValueError when no complete year is left.
     """
     grid = _grid(snapshots)
     years = grid.index.get_level_values("year")
-    grid = grid[(years != leave_out) & ((years < leave_out) if earlier_only else True) & grid["final"].notna()]
+    grid = grid[
+        (years != leave_out) & ((years < leave_out) if earlier_only else True) & grid["final"].notna()
+    ]
     if grid.empty:
-        raise ValueError(f"no complete year of year-to-date publications other than {leave_out or 'none'}: the season is not known")
+        raise ValueError(
+            f"no complete year of year-to-date publications other than {leave_out or 'none'}: the season is not known"
+        )
     share = grid[list(WEEKS)].div(grid["final"], axis=0)
     share.columns.name = "school_week"
     long = share.stack().dropna().rename("share").reset_index()
     keys = ["geography", "area", "region_name", "phase", "school_week"]
-    out = long.groupby(keys, dropna=False, as_index=False).agg(share=("share", "median"), years=("share", "size"))
+    out = long.groupby(keys, dropna=False, as_index=False).agg(
+        share=("share", "median"), years=("share", "size")
+    )
     region = out.loc[out["geography"] == "region", ["area", "phase", "school_week", "share"]]
     region = region.rename(columns={"area": "region_name", "share": "region_share"})
     out = out.merge(region, on=["region_name", "phase", "school_week"], how="left", validate="m:1")
-    weight = (out["years"] / (out["years"] + OWN_WEIGHT)).where(out["geography"].eq("la") & out["region_share"].notna(), 1.0)
+    weight = (out["years"] / (out["years"] + OWN_WEIGHT)).where(
+        out["geography"].eq("la") & out["region_share"].notna(), 1.0
+    )
     out["share"] = weight * out["share"] + (1 - weight) * out["region_share"].fillna(0.0)
     return out.drop(columns="region_share")
 
 
 def settling(snapshots: pd.DataFrame) -> pd.DataFrame:
-    """How much of a year's uncertainty is left by each week: phase, school_week, left (0-1, never rising), pairs.
+    """How much of a year's uncertainty is left by each week: phase, school_week, left (0-1, never rising),
+    pairs.
 
-    Measured on authorities net of their region, as a school is judged net of its authority: spread (MAD) of what the rate so far, divided by the
-    season of the other years, misses the final rate by, over the spread of the yearly change of the final rate.
+    Measured on authorities net of their region, as a school is judged net of its authority: spread (MAD) of
+    what the rate so far, divided by the season of the other years, misses the final rate by, over the spread
+    of the yearly change of the final rate.
     """
     grid = _grid(snapshots)
     missed = []
@@ -80,12 +96,18 @@ def settling(snapshots: pd.DataFrame) -> pd.DataFrame:
         except ValueError:
             continue
         mine = grid[grid.index.get_level_values("year") == year]
-        shares = shape.pivot(index=["geography", "area", "phase"], columns="school_week", values="share").reindex(columns=list(WEEKS))
-        keys = pd.MultiIndex.from_arrays([mine.index.get_level_values(k) for k in ("geography", "area", "phase")])
+        shares = shape.pivot(
+            index=["geography", "area", "phase"], columns="school_week", values="share"
+        ).reindex(columns=list(WEEKS))
+        keys = pd.MultiIndex.from_arrays(
+            [mine.index.get_level_values(k) for k in ("geography", "area", "phase")]
+        )
         projected = mine[list(WEEKS)].to_numpy() / shares.reindex(keys).to_numpy()
         missed.append(pd.DataFrame(projected - mine[["final"]].to_numpy(), index=mine.index, columns=WEEKS))
     if not missed:
-        raise ValueError("fewer than two complete years of year-to-date publications: how fast a year settles is not known")
+        raise ValueError(
+            "fewer than two complete years of year-to-date publications: how fast a year settles is not known"
+        )
     errors = _net_of_region(pd.concat(missed))
     finals = grid[["final"]].unstack("year").droplevel(0, axis=1).sort_index(axis=1)
     change = _net_of_region(finals.diff(axis=1).stack().dropna().rename("change").to_frame())
@@ -107,7 +129,9 @@ def settling(snapshots: pd.DataFrame) -> pd.DataFrame:
 def _net_of_region(frame: pd.DataFrame) -> pd.DataFrame:
     """Authority rows less the row of their region, same phase and year."""
     la = frame[frame.index.get_level_values("geography") == "la"]
-    region = frame[frame.index.get_level_values("geography") == "region"].droplevel(["geography", "region_name"])
+    region = frame[frame.index.get_level_values("geography") == "region"].droplevel(
+        ["geography", "region_name"]
+    )
     keys = pd.MultiIndex.from_arrays([la.index.get_level_values(k) for k in ("region_name", "phase", "year")])
     return la - region.reindex(keys).to_numpy()
 
@@ -122,14 +146,19 @@ def path(
 ) -> pd.DataFrame:  # fmt: skip
     """Where each school should stand, week by week, in `year`.
 
-    `schools`: urn, la_ons_code, region_name, phase. `shape` of `season`, `left` of `settling`. Out, one row per urn x school_week for which the area
-    has a figure: urn, phase, school_week, end (Friday), path_from (la, region or england), share, area_movement_pp (the area's rate so far less what
-    last year's final rate would give by now), unchanged_pct (on the baseline), target_pct (on the target), sd_pp (of a school whose year ends on
-    its target), lower_pct, upper_pct (95 % limits around target_pct). Cumulative absence, %. The area is the authority, else region, else England.
+    `schools`: urn, la_ons_code, region_name, phase. `shape` of `season`, `left` of `settling`. Out, one row
+    per urn x school_week for which the area has a figure: urn, phase, school_week, end (Friday), path_from
+    (la, region or england), share, area_movement_pp (the area's rate so far less what last year's final rate
+    would give by now), unchanged_pct (on the baseline), target_pct (on the target), sd_pp (of a school whose
+    year ends on its target), lower_pct, upper_pct (95 % limits around target_pct). Cumulative absence, %. The
+    area is the authority, else region, else England.
     """
     before = f"{int(year[:4]) - 1}-{year[2:4]}"
     grid = _grid(snapshots)
-    by_year = {y: grid[grid.index.get_level_values("year") == y].droplevel(["region_name", "year"]) for y in (before, year)}
+    by_year = {
+        y: grid[grid.index.get_level_values("year") == y].droplevel(["region_name", "year"])
+        for y in (before, year)
+    }
     now = by_year[year][list(WEEKS)]
     now.columns.name = "school_week"
     areas = (
@@ -138,21 +167,31 @@ def path(
         .rename("so_far")
         .reset_index()
         .merge(
-            shape[["geography", "area", "phase", "school_week", "share"]], on=["geography", "area", "phase", "school_week"], validate="1:1"
+            shape[["geography", "area", "phase", "school_week", "share"]],
+            on=["geography", "area", "phase", "school_week"],
+            validate="1:1",
         )
     )
     last = by_year[before]["final"].rename("last_final").reset_index()
     areas = areas.merge(last, on=["geography", "area", "phase"], validate="m:1").dropna(subset=["last_final"])
     areas["area_movement_pp"] = areas["so_far"] - areas["share"] * areas["last_final"]
-    mine = expectations[["urn", "target_absence_pct"]].merge(baseline[["urn", "baseline_pct", "sd_pp"]], on="urn", validate="1:1")
+    mine = expectations[["urn", "target_absence_pct"]].merge(
+        baseline[["urn", "baseline_pct", "sd_pp"]], on="urn", validate="1:1"
+    )
     mine = mine.merge(schools[["urn", "la_ons_code", "region_name", "phase"]], on="urn", validate="1:1")
     found, wanted = [], mine
     for geography, key in (("la", "la_ons_code"), ("region", "region_name"), ("england", None)):
-        part = areas.loc[areas["geography"] == geography, ["area", "phase", "school_week", "share", "area_movement_pp"]]
-        rows = wanted.assign(area="England" if key is None else wanted[key]).merge(part, on=["area", "phase"], validate="m:m")
+        part = areas.loc[
+            areas["geography"] == geography, ["area", "phase", "school_week", "share", "area_movement_pp"]
+        ]
+        rows = wanted.assign(area="England" if key is None else wanted[key]).merge(
+            part, on=["area", "phase"], validate="m:m"
+        )
         found.append(rows.assign(path_from=geography))
         wanted = wanted[~wanted["urn"].isin(rows["urn"])]
-    out = pd.concat(found, ignore_index=True).merge(left[["phase", "school_week", "left"]], on=["phase", "school_week"], validate="m:1")
+    out = pd.concat(found, ignore_index=True).merge(
+        left[["phase", "school_week", "left"]], on=["phase", "school_week"], validate="m:1"
+    )
     out["end"] = first_monday(year) + pd.to_timedelta(7 * (out["school_week"] - 1) + 4, unit="D")
     out["unchanged_pct"] = out["share"] * out["baseline_pct"] + out["area_movement_pp"]
     out["target_pct"] = out["share"] * out["target_absence_pct"] + out["area_movement_pp"]
@@ -175,18 +214,27 @@ def path(
     return out[[*columns, "lower_pct", "upper_pct"]].sort_values(["urn", "school_week"], ignore_index=True)
 
 
-def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.28, too_early: float = 0.5) -> pd.DataFrame:
+def read_progress(
+    so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.28, too_early: float = 0.5
+) -> pd.DataFrame:
     """Each school's rate so far against its path.
 
-    `so_far`: urn, school_week, absence_pct (cumulative, %). `paths` of `path`. Out: those rows with target_pct, shortfall_pp, z, course (`COURSE`)
-    and words. Too early to say while more than `too_early` of the year's uncertainty is left. Schools without a path get no row.
+    `so_far`: urn, school_week, absence_pct (cumulative, %). `paths` of `path`. Out: those rows with
+    target_pct, shortfall_pp, z, course (`COURSE`) and words. Too early to say while more than `too_early` of
+    the year's uncertainty is left. Schools without a path get no row.
     """
-    out = so_far[["urn", "school_week", "absence_pct"]].merge(paths, on=["urn", "school_week"], validate="1:1")
+    out = so_far[["urn", "school_week", "absence_pct"]].merge(
+        paths, on=["urn", "school_week"], validate="1:1"
+    )
     out["shortfall_pp"] = out["absence_pct"] - out["target_pct"]
-    certain = np.sign(out["shortfall_pp"].where(out["shortfall_pp"].abs() > TINY)) * np.inf  # at the year's end nothing is left to chance
+    certain = (
+        np.sign(out["shortfall_pp"].where(out["shortfall_pp"].abs() > TINY)) * np.inf
+    )  # at the year's end nothing is left to chance
     out["z"] = (out["shortfall_pp"] / out["sd_pp"]).where(out["sd_pp"] > 0, certain.fillna(0.0))
     course = np.select(
-        [out["left"] > too_early, out["shortfall_pp"] <= 0, ~(out["z"] > noise_z)], [COURSE[3], COURSE[0], COURSE[1]], COURSE[2]
+        [out["left"] > too_early, out["shortfall_pp"] <= 0, ~(out["z"] > noise_z)],
+        [COURSE[3], COURSE[0], COURSE[1]],
+        COURSE[2],
     )
     out["course"] = pd.Series(course, index=out.index, dtype="str")
     words = {
@@ -199,20 +247,25 @@ def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.
 
 
 def latest(weeks: pd.DataFrame, paths: pd.DataFrame) -> pd.DataFrame:
-    """The rate so far of each school that sent its weeks, in the last of them for which it has a path: urn, school_week, absence_pct (cumulative, %).
+    """The rate so far of each school that sent its weeks, in the last of them for which it has a path: urn,
+    school_week, absence_pct (cumulative, %).
 
     `weeks` of `sources.own_extract.whole_school`, of one year; `paths` of `path`, with or without rows.
     """
-    out = weeks[["urn"]].assign(school_week=school_week(weeks["week_commencing"], weeks["year"]), absence_pct=weeks["cum_absence_pct"])
+    out = weeks[["urn"]].assign(
+        school_week=school_week(weeks["week_commencing"], weeks["year"]), absence_pct=weeks["cum_absence_pct"]
+    )
     known = paths[["urn", "school_week"]].astype({"urn": "int64", "school_week": "int64"})
     out = out.merge(known, on=["urn", "school_week"], validate="1:1").sort_values(["urn", "school_week"])
     return out.drop_duplicates("urn", keep="last").reset_index(drop=True)
 
 
 def xmr(values: pd.Series) -> pd.DataFrame:
-    """Individuals chart of a series in time order: value, centre (mean), lower, upper (2.66 mean moving ranges), moving_range, signal.
+    """Individuals chart of a series in time order: value, centre (mean), lower, upper (2.66 mean moving
+    ranges), moving_range, signal.
 
-    `signal`: `beyond_limits`, `run_of_eight` (eight in a row on one side of the centre), else ''. Needs eight values; raises ValueError with fewer.
+    `signal`: `beyond_limits`, `run_of_eight` (eight in a row on one side of the centre), else ''. Needs eight
+    values; raises ValueError with fewer.
     """
     known = values.dropna().astype("float64")
     if len(known) < RUN:
@@ -224,19 +277,31 @@ def xmr(values: pd.Series) -> pd.DataFrame:
     run = side.ne(0) & (length >= RUN)
     signal = np.select([(known - centre).abs() > half, run], ["beyond_limits", "run_of_eight"], "")
     return pd.DataFrame(
-        {"value": known, "centre": centre, "lower": centre - half, "upper": centre + half, "moving_range": ranges, "signal": signal}
+        {
+            "value": known,
+            "centre": centre,
+            "lower": centre - half,
+            "upper": centre + half,
+            "moving_range": ranges,
+            "signal": signal,
+        }
     )
 
 
 def dispersion(periods: pd.DataFrame) -> pd.DataFrame:
     """Over-dispersion of authorities around their region, by phase: phase, phi, tau_pp, windows.
 
-    Variance of a rate p on n sessions = phi p (1 - p) / n + tau^2. phi is far above 1 because a pupil's sessions go together. Departures are net of
-    the region's rate and of the authority's usual departure; their squared MADs in ten groups by size are fitted with non-negative least squares.
+    Variance of a rate p on n sessions = phi p (1 - p) / n + tau^2. phi is far above 1 because a pupil's
+    sessions go together. Departures are net of the region's rate and of the authority's usual departure;
+    their squared MADs in ten groups by size are fitted with non-negative least squares.
     """
-    region = periods.loc[periods["geography"] == "region", ["area", "phase", "kind", "start", "end", "absence_pct"]]
+    region = periods.loc[
+        periods["geography"] == "region", ["area", "phase", "kind", "start", "end", "absence_pct"]
+    ]
     region = region.rename(columns={"area": "region_name", "absence_pct": "region_pct"})
-    la = periods[periods["geography"] == "la"].merge(region, on=["region_name", "phase", "kind", "start", "end"], validate="m:1")
+    la = periods[periods["geography"] == "la"].merge(
+        region, on=["region_name", "phase", "kind", "start", "end"], validate="m:1"
+    )
     la["departure"] = la["absence_pct"] - la["region_pct"]
     la["departure"] -= la.groupby(["area", "phase", "year"])["departure"].transform("median")
     p = la["absence_pct"] / 100
@@ -244,8 +309,12 @@ def dispersion(periods: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for phase, group in la.groupby("phase"):
         fifth = pd.qcut(group["binomial"], 10, labels=False, duplicates="drop")
-        binned = group.groupby(fifth).agg(variance=("departure", lambda s: _mad(s) ** 2), binomial=("binomial", "median"))
-        (tau2, phi), _ = nnls(np.column_stack([np.ones(len(binned)), binned["binomial"]]), binned["variance"].to_numpy())
+        binned = group.groupby(fifth).agg(
+            variance=("departure", lambda s: _mad(s) ** 2), binomial=("binomial", "median")
+        )
+        (tau2, phi), _ = nnls(
+            np.column_stack([np.ones(len(binned)), binned["binomial"]]), binned["variance"].to_numpy()
+        )
         rows.append((phase, phi, float(np.sqrt(tau2)), len(group)))
     return pd.DataFrame(rows, columns=["phase", "phi", "tau_pp", "windows"])
 
@@ -253,15 +322,18 @@ def dispersion(periods: pd.DataFrame) -> pd.DataFrame:
 def funnel(rows: pd.DataFrame, spread: pd.DataFrame, level: float = 0.998) -> pd.DataFrame:
     """Over-dispersed funnel limits around an expected rate.
 
-    `rows`: phase, absence_pct, expected_pct, possible_sessions. `spread` of `dispersion`. Adds sd_pp, z, lower_pct, upper_pct (`level` two-sided) and
-    outside (True beyond them).
+    `rows`: phase, absence_pct, expected_pct, possible_sessions. `spread` of `dispersion`. Adds sd_pp, z,
+    lower_pct, upper_pct (`level` two-sided) and outside (True beyond them).
     """
     out = rows.merge(spread[["phase", "phi", "tau_pp"]], on="phase", how="left", validate="m:1")
     p = (out["expected_pct"] / 100).clip(0, 1)
     out["sd_pp"] = np.sqrt(out["phi"] * 1e4 * p * (1 - p) / out["possible_sessions"] + out["tau_pp"] ** 2)
     half = norm.ppf(0.5 + level / 2) * out["sd_pp"]
     out["z"] = (out["absence_pct"] - out["expected_pct"]) / out["sd_pp"]
-    out["lower_pct"], out["upper_pct"] = (out["expected_pct"] - half).clip(lower=0.0), out["expected_pct"] + half
-    return out.assign(outside=(out["absence_pct"] < out["lower_pct"]) | (out["absence_pct"] > out["upper_pct"])).drop(
-        columns=["phi", "tau_pp"]
+    out["lower_pct"], out["upper_pct"] = (
+        (out["expected_pct"] - half).clip(lower=0.0),
+        out["expected_pct"] + half,
     )
+    return out.assign(
+        outside=(out["absence_pct"] < out["lower_pct"]) | (out["absence_pct"] > out["upper_pct"])
+    ).drop(columns=["phi", "tau_pp"])

@@ -1,9 +1,12 @@
-"""Shocks found in the area series: weeks in which an area departs from its season and its neighbours by more than quiet weeks ever do.
+"""Shocks found in the area series: weeks in which an area departs from its season and its neighbours by more
+than quiet weeks ever do.
 
-Residual = what was seen - the year's level - the median of the same school week in the other years; for a local authority less the median of its
-neighbours in the region, for a region less that of the other regions. Scaled by median absolute deviations (own, and of all areas in that week), so
-that one shock cannot hide another. Thresholds are quantiles of the scores in quiet weeks (modified z-scores after Iglewicz and Hoaglin, 1993).
-A shock says when and where figures stood out, and which reason was recorded for it. It does not say what caused it.
+Residual = what was seen - the year's level - the median of the same school week in the other years; for a
+local authority less the median of its neighbours in the region, for a region less that of the other regions.
+Scaled by median absolute deviations (own, and of all areas in that week), so that one shock cannot hide
+another. Thresholds are quantiles of the scores in quiet weeks (modified z-scores after Iglewicz and Hoaglin,
+1993). A shock says when and where figures stood out, and which reason was recorded for it. It does not say
+what caused it.
 """
 
 from __future__ import annotations
@@ -57,8 +60,9 @@ MOST_DAYS_LOST = 2.5  # more in one window is another half-term, not a closure
 
 @dataclass(frozen=True)
 class Found:
-    """`shocks`: one row per area x phase x episode. `scores`: every window tested (long by measure). `thresholds`: geography, measure, threshold,
-    quiet windows, false-alarm rate asked and measured on years left out. `untested`: windows without enough other years, counted by kind."""
+    """`shocks`: one row per area x phase x episode. `scores`: every window tested (long by measure).
+    `thresholds`: geography, measure, threshold, quiet windows, false-alarm rate asked and measured on years
+    left out. `untested`: windows without enough other years, counted by kind."""
 
     shocks: pd.DataFrame
     scores: pd.DataFrame
@@ -67,19 +71,25 @@ class Found:
 
 
 def finest(periods: pd.DataFrame) -> pd.DataFrame:
-    """The periods without year-to-date windows of which single weeks of the same area cover at least half the school days."""
+    """The periods without year-to-date windows of which single weeks of the same area cover at least half the
+    school days.
+    """
     weekly = periods[periods["kind"] == "weekly"]
     ytd = periods[periods["kind"] == "ytd"].reset_index(drop=True)
     keys = ["geography", "area", "phase", "year"]
     pairs = (
         ytd[[*keys, "start", "end"]]
         .reset_index()
-        .merge(weekly[[*keys, "start", "end", "days_per_pupil"]], on=keys, suffixes=("", "_week"), validate="m:m")
+        .merge(
+            weekly[[*keys, "start", "end", "days_per_pupil"]], on=keys, suffixes=("", "_week"), validate="m:m"
+        )
     )
     inside = pairs[(pairs["start_week"] >= pairs["start"]) & (pairs["end_week"] <= pairs["end"])]
     covered = inside.groupby("index")["days_per_pupil"].sum().reindex(ytd.index, fill_value=0.0)
     keep = covered < HALF * ytd["days_per_pupil"]
-    return pd.concat([weekly, ytd[keep]], ignore_index=True).sort_values(["geography", "area", "phase", "start"], ignore_index=True)
+    return pd.concat([weekly, ytd[keep]], ignore_index=True).sort_values(
+        ["geography", "area", "phase", "start"], ignore_index=True
+    )
 
 
 def _slots(periods: pd.DataFrame) -> pd.Series:
@@ -87,28 +97,42 @@ def _slots(periods: pd.DataFrame) -> pd.Series:
     weeks = ((periods["end"] - periods["start"]).dt.days + 3) // 7
     first = periods["start"].dt.month.eq(9) & periods["start"].dt.day.eq(1)
     weeks = weeks.mask(first, 0)
-    return periods["kind"] + "-" + periods["school_week"].astype("str").str.zfill(2) + "-" + weeks.astype("str")
+    return (
+        periods["kind"] + "-" + periods["school_week"].astype("str").str.zfill(2) + "-" + weeks.astype("str")
+    )
 
 
 def season_residuals(periods: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
-    """Departure of each window from its area's season, in the column's unit, and the number of other years it rests on.
+    """Departure of each window from its area's season, in the column's unit, and the number of other years it
+    rests on.
 
-    Less the year's level (median over the year's windows), less the median of the same slot in the other years; NaN without another year.
+    Less the year's level (median over the year's windows), less the median of the same slot in the other
+    years; NaN without another year.
     """
     slots = periods.assign(slot=_slots(periods))
-    table = slots.pivot_table(index=["geography", "area", "phase", "slot"], columns="year", values=column, aggfunc="first")
-    level = table.sub(table.median(axis=1), axis=0).groupby(level=["geography", "area", "phase"]).transform("median")
+    table = slots.pivot_table(
+        index=["geography", "area", "phase", "slot"], columns="year", values=column, aggfunc="first"
+    )
+    level = (
+        table.sub(table.median(axis=1), axis=0)
+        .groupby(level=["geography", "area", "phase"])
+        .transform("median")
+    )
     adjusted = table - level
     others = {year: adjusted.drop(columns=year) for year in table}
     residual = pd.DataFrame({year: adjusted[year] - rest.median(axis=1) for year, rest in others.items()})
     years = pd.DataFrame({year: rest.notna().sum(axis=1) for year, rest in others.items()})
     keys = pd.MultiIndex.from_frame(slots[["geography", "area", "phase", "slot", "year"]])
-    return tuple(pd.Series(t.stack().reindex(keys).to_numpy(), index=periods.index, dtype="float64") for t in (residual, years))
+    return tuple(
+        pd.Series(t.stack().reindex(keys).to_numpy(), index=periods.index, dtype="float64")
+        for t in (residual, years)
+    )
 
 
 def neighbours_median(periods: pd.DataFrame, residual: pd.Series) -> pd.Series:
-    """Median residual of the other areas in the same window and phase: for an authority the others of its region, for a region the other
-    eight, for England 0. Fewer than three known neighbours: the region's own residual stands in for an authority, else NaN."""
+    """Median residual of the other areas in the same window and phase: for an authority the others of its
+    region, for a region the other eight, for England 0. Fewer than three known neighbours: the region's own
+    residual stands in for an authority, else NaN."""
     window = ["phase", "kind", "start", "end"]
     frame = periods[["geography", "area", "region_name", *window]].assign(residual=residual)
     out = pd.Series(0.0, index=periods.index).where(frame["geography"] == "england")
@@ -128,7 +152,8 @@ def neighbours_median(periods: pd.DataFrame, residual: pd.Series) -> pd.Series:
 def _medians_of_others(table: pd.DataFrame) -> pd.DataFrame:
     """For each cell the median of the rest of its row; NaN where fewer than three others are known.
 
-    Each row is sorted once: without the cell of rank r, the j-th smallest of the rest is the j-th of all for j < r, else the next one.
+    Each row is sorted once: without the cell of rank r, the j-th smallest of the rest is the j-th of all for
+    j < r, else the next one.
     """
     values = table.to_numpy("float64")
     ordered = np.sort(values, axis=1)  # NaN last
@@ -140,7 +165,9 @@ def _medians_of_others(table: pd.DataFrame) -> pd.DataFrame:
         return np.take_along_axis(ordered, at, axis=1)
 
     medians = (smallest((others - 1) // 2) + smallest(others // 2)) / 2
-    return pd.DataFrame(np.where(others >= NEIGHBOURS, medians, np.nan), index=table.index, columns=table.columns)
+    return pd.DataFrame(
+        np.where(others >= NEIGHBOURS, medians, np.nan), index=table.index, columns=table.columns
+    )
 
 
 def _mad(values: pd.Series) -> float:
@@ -154,13 +181,17 @@ def _mad_by(values: pd.Series, keys: list[pd.Series]) -> pd.Series:
 
 
 def _same_term_dates(periods: pd.DataFrame) -> pd.Series:
-    """Windows of up to four weeks that nearly all authorities have figures for and in which none (of 100) was shut for half of the weekdays.
+    """Windows of up to four weeks that nearly all authorities have figures for and in which none (of 100) was
+    shut for half of the weekdays.
 
-    Around half-terms and at the ends of terms dates differ by area, and a holiday in one county would look like a closure."""
+    Around half-terms and at the ends of terms dates differ by area, and a holiday in one county would look
+    like a closure."""
     window = ["phase", "kind", "start", "end"]
     share = periods["days_per_pupil"] / weekdays(periods["start"], periods["end"])
     las = periods[["year", *window]].assign(share=share)[periods["geography"] == "la"]
-    windows = las.groupby(["year", *window])["share"].agg(n="size", low=lambda s: s.quantile(0.01)).reset_index()
+    windows = (
+        las.groupby(["year", *window])["share"].agg(n="size", low=lambda s: s.quantile(0.01)).reset_index()
+    )
     most = windows.groupby(["year", "phase", "kind"])["n"].transform("max")
     short = weekdays(windows["start"], windows["end"]) <= LONGEST_WINDOW
     windows["same"] = short & (windows["low"] >= HALF) & (windows["n"] >= NEARLY_ALL * most)
@@ -169,19 +200,26 @@ def _same_term_dates(periods: pd.DataFrame) -> pd.Series:
 
 
 def days_lost(periods: pd.DataFrame) -> pd.Series:
-    """School days per pupil below the area's usual share of weekdays in the same year; known only for windows with the same term
-    dates everywhere, and not for England, where a bank holiday looks the same.
+    """School days per pupil below the area's usual share of weekdays in the same year; known only for windows
+    with the same term dates everywhere, and not for England, where a bank holiday looks the same.
 
-    A closed school has no possible sessions (code Y), so a strike or snow shows here and not in the absence rate.
+    A closed school has no possible sessions (code Y), so a strike or snow shows here and not in the absence
+    rate.
     """
     days = weekdays(periods["start"], periods["end"])
-    share = (periods["days_per_pupil"] / days).where(_same_term_dates(periods) & periods["geography"].ne("england"))
-    usual = share.groupby([periods[c] for c in ("geography", "area", "phase", "year", "kind")]).transform("median")
+    share = (periods["days_per_pupil"] / days).where(
+        _same_term_dates(periods) & periods["geography"].ne("england")
+    )
+    usual = share.groupby([periods[c] for c in ("geography", "area", "phase", "year", "kind")]).transform(
+        "median"
+    )
     return (usual - share) * days
 
 
 def departure(periods: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
-    """What is left of a column when season and neighbours are taken off, and how far it may be trusted (1, or 0.5 on one other year alone)."""
+    """What is left of a column when season and neighbours are taken off, and how far it may be trusted (1, or
+    0.5 on one other year alone).
+    """
     if column == "days_per_pupil":
         season, trust = days_lost(periods), pd.Series(1.0, index=periods.index)
     else:
@@ -196,14 +234,15 @@ def departure(periods: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]
 def score(periods: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Score of each window in one measure: KEY, value, residual (departure from season and neighbours), z.
 
-    In: usable periods of snapshots.clean. z is the residual over the area's own MAD (at least the measure's least scale), and over the spread of
-    all areas' scores in that window where that is above 1: at Christmas or in a wave areas differ more.
+    In: usable periods of snapshots.clean. z is the residual over the area's own MAD (at least the measure's
+    least scale), and over the spread of all areas' scores in that window where that is above 1: at Christmas
+    or in a wave areas differ more.
     """
     column, _, least, _ = MEASURES[measure]
     residual, trust = departure(periods, column)
-    out = periods[[*KEY, "area_name", "la_ons_code", "region_name", "school_week", "possible_sessions"]].assign(
-        measure=measure, value=periods[column], residual=residual
-    )
+    out = periods[
+        [*KEY, "area_name", "la_ons_code", "region_name", "school_week", "possible_sessions"]
+    ].assign(measure=measure, value=periods[column], residual=residual)
     own = _mad_by(residual, [out[c] for c in ("geography", "area", "phase")]).clip(lower=least)
     z = residual / own * trust
     apart = _mad_by(z, [out[c] for c in ("geography", "phase", "kind", "start", "end")])
@@ -211,7 +250,9 @@ def score(periods: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def quiet(scores: pd.DataFrame) -> pd.Series:
-    """Windows in which England as a whole was unremarkable in absence and in the measure (|z| < 1.5): what areas do then is noise."""
+    """Windows in which England as a whole was unremarkable in absence and in the measure (|z| < 1.5): what
+    areas do then is noise.
+    """
     window = ["phase", "kind", "start", "end"]
     england = scores[scores["geography"] == "england"]
     calm = england.assign(calm=england["z"].abs().fillna(0.0) < QUIET_Z).pivot_table(
@@ -220,19 +261,25 @@ def quiet(scores: pd.DataFrame) -> pd.Series:
     general = calm["absence"] if "absence" in calm else pd.Series(True, index=calm.index)
     keys = pd.MultiIndex.from_frame(scores[window])
     in_measure = calm.stack().reindex(pd.MultiIndex.from_frame(scores[[*window, "measure"]])).to_numpy()
-    return pd.Series(general.reindex(keys).to_numpy(), index=scores.index).eq(True) & pd.Series(in_measure, index=scores.index).eq(True)
+    return pd.Series(general.reindex(keys).to_numpy(), index=scores.index).eq(True) & pd.Series(
+        in_measure, index=scores.index
+    ).eq(True)
 
 
 def set_thresholds(scores: pd.DataFrame, alarm_rate: float = 0.001) -> pd.DataFrame:
-    """Threshold of each geography, phase and measure: the score that only `alarm_rate` of quiet windows exceed, and never below 3.5.
+    """Threshold of each geography, phase and measure: the score that only `alarm_rate` of quiet windows
+    exceed, and never below 3.5.
 
-    England has too few windows for a quantile and gets 3.5. The rate is measured, too, on each year with the threshold of the other years.
-    Out: geography, phase, measure, threshold, windows_tested, quiet_windows, asked, measured (share of left-out quiet windows that alarm).
+    England has too few windows for a quantile and gets 3.5. The rate is measured, too, on each year with the
+    threshold of the other years. Out: geography, phase, measure, threshold, windows_tested, quiet_windows,
+    asked, measured (share of left-out quiet windows that alarm).
     """
     rows = []
     calm = scores[quiet(scores) & scores["z"].notna()]
     for (geography, phase, measure), group in scores.groupby(["geography", "phase", "measure"]):
-        mine = calm[(calm["geography"] == geography) & (calm["phase"] == phase) & (calm["measure"] == measure)]
+        mine = calm[
+            (calm["geography"] == geography) & (calm["phase"] == phase) & (calm["measure"] == measure)
+        ]
         few = geography == "england" or mine["year"].nunique() < 2
         alarms = 0
         for year in mine["year"].unique():
@@ -240,8 +287,19 @@ def set_thresholds(scores: pd.DataFrame, alarm_rate: float = 0.001) -> pd.DataFr
             alarms += int(_alarms(mine[mine["year"] == year], measure, limit).sum())
         limit = LEAST_Z if few else _limit(mine["z"], alarm_rate)
         measured = alarms / len(mine) if len(mine) else np.nan
-        rows.append((geography, phase, measure, limit, int(group["z"].notna().sum()), len(mine), alarm_rate, measured))
-    columns = ["geography", "phase", "measure", "threshold", "windows_tested", "quiet_windows", "asked", "measured"]
+        rows.append(
+            (geography, phase, measure, limit, int(group["z"].notna().sum()), len(mine), alarm_rate, measured)
+        )
+    columns = [
+        "geography",
+        "phase",
+        "measure",
+        "threshold",
+        "windows_tested",
+        "quiet_windows",
+        "asked",
+        "measured",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -257,10 +315,11 @@ def _alarms(scores: pd.DataFrame, measure: str, limit: float) -> pd.Series:
 def find(periods: pd.DataFrame, alarm_rate: float = 0.001) -> Found:
     """Shocks in the usable periods of `snapshots.clean`.
 
-    Out: `Found`; `shocks` has shock_id, geography, area, area_name, la_ons_code, region_name, phase, year, start, end, code, words, windows, peak_z,
-    excess_pp (of the rate in those weeks; 0 for closures), days_lost (per pupil), effect_year_pp (excess sessions over the year's possible
-    sessions), not_counted: '' (counts in a verdict), `in_movement` (England and regions: a verdict net of the region's movement has it already) or
-    `not_believable` (so large that the publication is more likely wrong: a person must look).
+    Out: `Found`; `shocks` has shock_id, geography, area, area_name, la_ons_code, region_name, phase, year,
+    start, end, code, words, windows, peak_z, excess_pp (of the rate in those weeks; 0 for closures),
+    days_lost (per pupil), effect_year_pp (excess sessions over the year's possible sessions), not_counted: ''
+    (counts in a verdict), `in_movement` (England and regions: a verdict net of the region's movement has it
+    already) or `not_believable` (so large that the publication is more likely wrong: a person must look).
     """
     rows = finest(periods)
     scores = pd.concat([score(rows, measure) for measure in MEASURES], ignore_index=True)
@@ -272,13 +331,18 @@ def find(periods: pd.DataFrame, alarm_rate: float = 0.001) -> Found:
     for measure, group in scores.groupby("measure"):
         scores.loc[group.index, "alarm"] = (group["z"] > group["threshold"]) & _alarms(group, measure, 0.0)
     untested = (
-        scores[scores["z"].isna()].groupby(["geography", "measure", "year"], as_index=False).size().rename(columns={"size": "windows"})
+        scores[scores["z"].isna()]
+        .groupby(["geography", "measure", "year"], as_index=False)
+        .size()
+        .rename(columns={"size": "windows"})
     )
     return Found(_episodes(_name(scores, rows), rows), scores, thresholds, untested)
 
 
 def _name(scores: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
-    """The alarms with `code` and `excess_pp`: of a reason, its own; of overall absence, the part that makes up at least half of the excess."""
+    """The alarms with `code` and `excess_pp`: of a reason, its own; of overall absence, the part that makes
+    up at least half of the excess.
+    """
     alarms = scores[scores["alarm"]].copy()
     alarms["code"] = alarms["measure"].map({m: v[1] for m, v in MEASURES.items()})
     general = alarms["measure"] == "absence"
@@ -299,7 +363,9 @@ def _name(scores: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
 
 
 def _less_named(alarms: pd.DataFrame) -> pd.DataFrame:
-    """Takes the excess of named reasons off the general excess of the same window, so that no session counts twice."""
+    """Takes the excess of named reasons off the general excess of the same window, so that no session counts
+    twice.
+    """
     general = alarms["measure"] == "absence"
     named = alarms[~general].groupby(KEY)["excess_pp"].sum()
     already = named.reindex(pd.MultiIndex.from_frame(alarms[KEY])).fillna(0.0).to_numpy()
@@ -312,14 +378,25 @@ def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
     area = ["geography", "area", "phase", "year"]
     ordered = alarms.sort_values([*area, "code", "start"], ignore_index=True)
     groups = ordered.groupby([*area, "code"], sort=False)
-    apart = (ordered["start"] - groups["end"].shift()).dt.days.gt(3).fillna(True) | ~ordered.duplicated([*area, "code"])
+    apart = (ordered["start"] - groups["end"].shift()).dt.days.gt(3).fillna(True) | ~ordered.duplicated(
+        [*area, "code"]
+    )
     of_year = periods.groupby(area)["possible_sessions"].sum().rename("year_sessions").reset_index()
-    ordered = ordered.assign(episode=apart.cumsum(), excess_sessions=ordered["excess_pp"] / 100 * ordered["possible_sessions"])
+    ordered = ordered.assign(
+        episode=apart.cumsum(), excess_sessions=ordered["excess_pp"] / 100 * ordered["possible_sessions"]
+    )
     out = (
         ordered.groupby("episode", as_index=False)
         .agg(
             {c: "first" for c in (*area, "area_name", "la_ons_code", "region_name", "code", "start")}
-            | {"end": "max", "z": "max", "excess_sessions": "sum", "possible_sessions": "sum", "days_lost": "sum", "measure": "size"}
+            | {
+                "end": "max",
+                "z": "max",
+                "excess_sessions": "sum",
+                "possible_sessions": "sum",
+                "days_lost": "sum",
+                "measure": "size",
+            }
         )
         .rename(columns={"z": "peak_z", "measure": "windows"})
     )
@@ -328,6 +405,18 @@ def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
     out["effect_year_pp"] = 100 * out["excess_sessions"] / out["year_sessions"]
     out["words"] = out["code"].map(NAMES)
     out["not_counted"] = np.where(out["geography"] == "la", "", "in_movement")
-    out["not_counted"] = out["not_counted"].mask(out["excess_pp"] > BELIEVABLE_PP, "not_believable").astype("str")
-    out["shock_id"] = out["year"] + "-" + out["area"] + "-" + out["phase"] + "-" + out["code"] + "-" + out["start"].dt.strftime("%m%d")
+    out["not_counted"] = (
+        out["not_counted"].mask(out["excess_pp"] > BELIEVABLE_PP, "not_believable").astype("str")
+    )
+    out["shock_id"] = (
+        out["year"]
+        + "-"
+        + out["area"]
+        + "-"
+        + out["phase"]
+        + "-"
+        + out["code"]
+        + "-"
+        + out["start"].dt.strftime("%m%d")
+    )
     return out[SHOCKS].sort_values(["start", "geography", "area", "phase", "code"], ignore_index=True)

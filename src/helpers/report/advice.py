@@ -1,12 +1,14 @@
-"""What a report says beside the number: the notice to a school that is named, and guidance on the moves between schools, each with its source."""
+"""What a report says beside the number: the notice to a school that is named, and guidance on the moves
+between schools, each with its source.
+"""
 
 from __future__ import annotations
 
 from statistics import median
 
-from helpers.report import words
+from helpers.base import text as words
+from helpers.base.text import known, number, pct
 from helpers.report.inputs import PackInputs
-from helpers.report.words import known, number, pct
 
 SMALLEST_GROUP = 3  # a group of one or two schools can be guessed by those who know the area
 FEWEST_FOR_DISTANCE = 5
@@ -41,10 +43,11 @@ UNIVERSAL = [LISTEN, EVIDENCE]
 
 
 def notice(inputs: PackInputs, urn: int, school: dict) -> dict | None:
-    """The draft notice for a school that other reports name as doing better; None for a school that none names.
+    """The draft notice for a school that other reports name as doing better; None for a school that none
+    names.
 
-    It says how often, by schools where (groups of fewer than three are not told apart), what is asked, and that the answer may be no. It never
-    says which schools: their reports are as confidential as this one.
+    It says how often, by schools where (groups of fewer than three are not told apart), what is asked, and
+    that the answer may be no. It never says which schools: their reports are as confidential as this one.
     """
     summary = inputs.peer_summary.get(urn, {})
     times = int(summary["times_named"]) if known(summary.get("times_named")) else 0
@@ -68,7 +71,9 @@ def notice(inputs: PackInputs, urn: int, school: dict) -> dict | None:
 
 
 def _by_whom(inputs: PackInputs, urn: int, school: dict, times: int) -> str:
-    """Where the naming schools are, in groups of at least three, and how far away half of them are. Empty where that cannot be told safely."""
+    """Where the naming schools are, in groups of at least three, and how far away half of them are. Empty
+    where that cannot be told safely.
+    """
     rows = inputs.named_by.get(urn, [])
     if len(rows) != times or times < SMALLEST_GROUP:
         return ""
@@ -87,16 +92,24 @@ def _by_whom(inputs: PackInputs, urn: int, school: dict, times: int) -> str:
         groups = [(in_region, f"in {school['region_name']}"), (times - in_region, "in other regions")]
         if all(count == 0 or count >= SMALLEST_GROUP for count, _ in groups):
             told = words.listed([f"{number(count)} {where}" for count, where in groups if count])
-    sentence = f"Of these schools, {told}." if told and " and " in told else f"They are all {told.partition(' ')[2]}." if told else ""
+    sentence = (
+        f"Of these schools, {told}."
+        if told and " and " in told
+        else f"They are all {told.partition(' ')[2]}."
+        if told
+        else ""
+    )
     distances = [row["km"] for row in rows if known(row["km"])]
     if len(distances) >= FEWEST_FOR_DISTANCE:
-        sentence += f" Half of them are within {words.plural(words.rounded(median(distances), 0), 'kilometre')}."
+        sentence += (
+            f" Half of them are within {words.plural(words.rounded(median(distances), 0), 'kilometre')}."
+        )
     return sentence.strip()
 
 
 def transitions(school: dict) -> dict | None:
-    """The share of pupils in Years 6 to 8, and guidance with its source that fits the years this school teaches. None
-    when the share is not known or there are no such pupils."""
+    """The share of pupils in Years 6 to 8, and guidance with its source that fits the years this school
+    teaches. None when the share is not known or there are no such pupils."""
     share = school.get("years_6_to_8_pct")
     if not known(share) or share < 0.05:
         return None

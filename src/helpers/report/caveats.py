@@ -1,13 +1,14 @@
-"""What may be wrong with a number for one school, and what the number rests on: sentences chosen by the school's own data."""
+"""What may be wrong with a number for one school, and what the number rests on: sentences chosen by the
+school's own data.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 
-from helpers import dictionary
-from helpers.report import words
+from helpers.base import dictionary, text
+from helpers.base.text import known, number, year_words
 from helpers.report.inputs import PackInputs
-from helpers.report.words import known, number, year_words
 
 JUMP_SD = 2.0
 
@@ -36,22 +37,24 @@ def driver_name(name: str) -> str:
     return labels.iloc[0] if len(labels) else name.removesuffix("_pct").replace("_", " ").capitalize()
 
 
-def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, expectation: dict | None) -> list[str]:
+def for_school(
+    inputs: PackInputs, urn: int, school: dict, baseline: dict | None, expectation: dict | None
+) -> list[str]:
     """Sentences on what may be wrong for this school, most particular first; never empty."""
     found = []
     if expectation and known(school.get("status_note")):
-        found.append(words.sentence(school["status_note"]))
+        found.append(text.sentence(school["status_note"]))
     history = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
     earlier = sorted({other for row in history for other in earlier_urns(row, urn)})
     if earlier:
-        urns = words.listed([f"URN {other}" for other in earlier])
+        urns = text.listed([f"URN {other}" for other in earlier])
         found.append(
             f"Some figures of earlier years were published for {urns}, which this school came from. Its pupils may have been different."
         )
     pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
     if known(pupils) and 0 < pupils < 300 and known(school["absence_pct"]):
         found.append(
-            f"With {words.plural(pupils, 'pupil')}, one pupil who is away for the whole year changes the rate by {number(100 / pupils, 2)} points."
+            f"With {text.plural(pupils, 'pupil')}, one pupil who is away for the whole year changes the rate by {number(100 / pupils, 2)} points."
         )
     if baseline and known(school["absence_pct"]):
         previous = [row for row in history if row["year"] < inputs.release]
@@ -65,7 +68,9 @@ def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None
                     f"{year_words(inputs.release)}, more than is usual for a school like this. Something out of the ordinary may lie behind it."
                 )
         if not any(row["year"] < inputs.release for row in history):
-            found.append("No earlier year is published for this school, so one unusual year weighs more than it should.")
+            found.append(
+                "No earlier year is published for this school, so one unusual year weighs more than it should."
+            )
     if expectation:
         found += _expectation_caveats(inputs, urn, school, expectation)
     found.append(
@@ -73,7 +78,9 @@ def for_school(inputs: PackInputs, urn: int, school: dict, baseline: dict | None
         "a changed intake since then."
     )
     if expectation:
-        found.append("Features of pupils come from one census day in January. Pupils who joined or left later are not counted.")
+        found.append(
+            "Features of pupils come from one census day in January. Pupils who joined or left later are not counted."
+        )
     return found
 
 
@@ -82,15 +89,21 @@ def flagged(inputs: PackInputs, urn: int) -> list[str]:
     found = []
     for flag in inputs.flags.get(urn, []):
         _, _, rest = flag["message"].partition("): ")
-        found.append(words.sentence(rest or flag["message"]))
+        found.append(text.sentence(rest or flag["message"]))
     return list(dict.fromkeys(found))
 
 
 def earlier_urns(row: dict, urn: int) -> list[int]:
-    """The other schools that a year's figure was published for: from `published_urns` (`1+2`) or `published_urn`."""
+    """The other schools that a year's figure was published for: from `published_urns` (`1+2`) or
+    `published_urn`.
+    """
     several = row.get("published_urns")
     found = (
-        [int(part) for part in several.split("+")] if known(several) else [int(row["published_urn"])] if known(row["published_urn"]) else []
+        [int(part) for part in several.split("+")]
+        if known(several)
+        else [int(row["published_urn"])]
+        if known(row["published_urn"])
+        else []
     )
     return [other for other in found if other != urn]
 
@@ -99,15 +112,25 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
     found = _how_far_it_moves(expectation)
     summary = inputs.peer_summary.get(urn, {})
     if summary.get("no_close_peers"):
-        found.append("No school is really close to yours in its circumstances. Read the comparison with similar schools with care.")
+        found.append(
+            "No school is really close to yours in its circumstances. Read the comparison with similar schools with care."
+        )
     if summary.get("widened") or summary.get("code"):
-        found.append("Too few schools share your age range and admissions, so we looked more widely for similar ones.")
+        found.append(
+            "Too few schools share your age range and admissions, so we looked more widely for similar ones."
+        )
     if abs(expectation["limits_part_pp"]) >= 0.005:
-        found.append("A limit changed your number: the sum of the other parts alone would have been different.")
+        found.append(
+            "A limit changed your number: the sum of the other parts alone would have been different."
+        )
     if not (known(school.get("easting")) and known(school.get("northing"))):
-        found.append("We do not know where your school is on the map, so distances to similar schools are missing.")
+        found.append(
+            "We do not know where your school is on the map, so distances to similar schools are missing."
+        )
     if not known(expectation["la_attendance_pct"]):
-        found.append("No average is published for schools of this phase in your local authority, so that rung of the ladder is missing.")
+        found.append(
+            "No average is published for schools of this phase in your local authority, so that rung of the ladder is missing."
+        )
     if school["phase"] == "primary":
         found.append(
             "For primary schools the range, the chances and the weight given to last year’s figure rest on weaker evidence: there are no "

@@ -1,17 +1,20 @@
-"""Small inline SVG charts: a title and a description, everything labelled directly, readable in grey, no script.
+"""Small inline SVG charts: a title and a description, everything labelled directly, readable in grey, no
+script.
 
-Each function takes plain numbers and returns markup. Colours are CSS classes, so that print and dark screens can change them; shapes differ
-too, so that nothing rests on colour.
+Each function takes plain numbers and returns markup. Colours are CSS classes, so that print and dark screens
+can change them; shapes differ too, so that nothing rests on colour.
 """
 
 from __future__ import annotations
 
 from html import escape
 
-from helpers.report.words import chance, number, pct, signed
+from helpers.base.text import chance, number, pct, signed
 
 
-def svg(chart_id: str, width: int, height: int, title: str, description: str, body: list[str], css: str = "chart") -> str:
+def svg(
+    chart_id: str, width: int, height: int, title: str, description: str, body: list[str], css: str = "chart"
+) -> str:
     """The wrapper that makes a chart an image with a name and a description."""
     return (
         f'<svg class="{css}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{chart_id}-t {chart_id}-d" '
@@ -29,7 +32,9 @@ def scale(lowest: float, highest: float, start: float, end: float):
 
 
 def spread_labels(places: list[float], gap: float, lowest: float, highest: float) -> list[float]:
-    """Vertical places of labels pushed apart to at least `gap`, in the same order, kept between the two ends where they fit."""
+    """Vertical places of labels pushed apart to at least `gap`, in the same order, kept between the two ends
+    where they fit.
+    """
     order = sorted(range(len(places)), key=lambda i: places[i])
     moved = list(places)
     for before, after in zip(order, order[1:], strict=False):
@@ -55,12 +60,16 @@ def history(
     minimum: float | None = None,
     described: str = "",
 ) -> str:
-    """Attendance by year (per cent), with what is typical in these circumstances, where next year is likely to fall, and the minimum.
+    """Attendance by year (per cent), with what is typical in these circumstances, where next year is likely
+    to fall, and the minimum.
 
-    `years` are (label, attendance) in order; years without a figure are simply absent and the line breaks at a gap of more than a year.
+    `years` are (label, attendance) in order; years without a figure are simply absent and the line breaks at
+    a gap of more than a year.
     """
     width, height, left, right, top, bottom = 400, 230, 30, 268, 24, 196
-    values = [value for _, value in years] + [v for v in (typical, minimum, *(interval or ())) if v is not None]
+    values = [value for _, value in years] + [
+        v for v in (typical, minimum, *(interval or ())) if v is not None
+    ]
     y = scale(min(values), max(values), bottom - 8, top + 8)
     first = min([int(label[:4]) for label, _ in years] + [int(next_year[:4]) - 1])
     x = scale(first, int(next_year[:4]), left, right)
@@ -69,9 +78,13 @@ def history(
     for label, value in years:
         here = (x(int(label[:4])), y(value), int(label[:4]))
         if previous and here[2] - previous[2] == 1:
-            body.append(f'<line class="line" x1="{previous[0]}" y1="{previous[1]}" x2="{here[0]}" y2="{here[1]}"/>')
+            body.append(
+                f'<line class="line" x1="{previous[0]}" y1="{previous[1]}" x2="{here[0]}" y2="{here[1]}"/>'
+            )
         elif previous:
-            body.append(f'<line class="gap" x1="{previous[0]}" y1="{previous[1]}" x2="{here[0]}" y2="{here[1]}"/>')
+            body.append(
+                f'<line class="gap" x1="{previous[0]}" y1="{previous[1]}" x2="{here[0]}" y2="{here[1]}"/>'
+            )
         previous = here
     for label, value in years:
         px, py = x(int(label[:4])), y(value)
@@ -89,20 +102,28 @@ def history(
         notes.append((y(high), f"Likely: {number(low, 1)} to {number(high, 1)}", ""))
     if typical is not None:
         start = x(int(next_year[:4]) - 1) - 12
-        body.append(f'<line class="typical" x1="{start}" y1="{y(typical)}" x2="{px + 12}" y2="{y(typical)}"/>')
+        body.append(
+            f'<line class="typical" x1="{start}" y1="{y(typical)}" x2="{px + 12}" y2="{y(typical)}"/>'
+        )
         notes.append((y(typical), f"Typical: {number(typical, 1)}", ""))
     if minimum is not None:
         py = y(minimum)
         body.append(f'<path class="minimum" d="M{px} {py - 6}l6 6l-6 6l-6 -6z"/>')
         notes.append((py, f"Minimum: {number(minimum, 1)}", "strong"))
-    for place, (at, words, css) in zip(spread_labels([n[0] for n in notes], 16, top, bottom - 2), notes, strict=True):
+    for place, (at, words, css) in zip(
+        spread_labels([n[0] for n in notes], 16, top, bottom - 2), notes, strict=True
+    ):
         body.append(f'<line class="leader" x1="{px + 9}" y1="{at}" x2="{right + 20}" y2="{place}"/>')
         body.append(text(right + 23, place + 4, words, css))
     return svg(chart_id, width, height, "Attendance by year, per cent", described, body)
 
 
-def dots(chart_id: str, title: str, rows: list[tuple[str, float, bool]], described: str, decimals: int = 1) -> str:
-    """One dot per row on a shared scale, with its name above and its value beside it; a row with True is drawn as a solid diamond."""
+def dots(
+    chart_id: str, title: str, rows: list[tuple[str, float, bool]], described: str, decimals: int = 1
+) -> str:
+    """One dot per row on a shared scale, with its name above and its value beside it; a row with True is
+    drawn as a solid diamond.
+    """
     width, step, left, right = 400, 34, 12, 340
     x = scale(min(v for _, v, _ in rows), max(v for _, v, _ in rows), left + 6, right)
     body = []
@@ -119,15 +140,27 @@ def dots(chart_id: str, title: str, rows: list[tuple[str, float, bool]], describ
     return svg(chart_id, width, 14 + len(rows) * step, title, described, body)
 
 
-def waterfall(chart_id: str, start: tuple[str, float], steps: list[tuple[str, float]], end: tuple[str, float], described: str) -> str:
-    """From last year's attendance to the minimum in steps (percentage points), each bar starting where the last one ended."""
+def waterfall(
+    chart_id: str,
+    start: tuple[str, float],
+    steps: list[tuple[str, float]],
+    end: tuple[str, float],
+    described: str,
+) -> str:
+    """From last year's attendance to the minimum in steps (percentage points), each bar starting where the
+    last one ended.
+    """
     width, step, left, right = 400, 30, 150, 330
     levels = [start[1]]
     for _, change in steps:
         levels.append(levels[-1] + change)
     x = scale(min(levels + [end[1]]), max(levels + [end[1]]), left + 10, right)
     body = []
-    rows = [(start[0], start[1], None)] + [(name, change, i) for i, (name, change) in enumerate(steps)] + [(end[0], end[1], None)]
+    rows = (
+        [(start[0], start[1], None)]
+        + [(name, change, i) for i, (name, change) in enumerate(steps)]
+        + [(end[0], end[1], None)]
+    )
     for row, (name, value, i) in enumerate(rows):
         at = 16 + row * step
         body.append(text(0, at + 4, name, "strong" if i is None else ""))
@@ -161,7 +194,13 @@ def chances(chart_id: str, rows: list[tuple[str, float]], described: str) -> str
 
 
 def histogram(
-    chart_id: str, title: str, bins: list[tuple[float, int]], width_of_bin: float, marks: list[tuple[float, str]], described: str, unit: str
+    chart_id: str,
+    title: str,
+    bins: list[tuple[float, int]],
+    width_of_bin: float,
+    marks: list[tuple[float, str]],
+    described: str,
+    unit: str,
 ) -> str:
     """Counts in equal bins (left edge, count), with labelled marks above the bars."""
     width, height, top, bottom = 400, 220, 44, 184

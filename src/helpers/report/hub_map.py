@@ -1,4 +1,6 @@
-"""A map of hubs and the schools near them, as inline SVG: layers differ in shape and size, not in colour alone."""
+"""A map of hubs and the schools near them, as inline SVG: layers differ in shape and size, not in colour
+alone.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ LAYERS = {  # in the order of drawing: size of a dot among the others, colour
 }
 
 
-def hub_map(chart_id: str, title: str, boundaries: gpd.GeoDataFrame, points: pd.DataFrame, described: str) -> str:
-    """Map of authorities (`boundaries` in EPSG:27700: those drawn) with `points` (layer of `siting.map_points`, school_name, easting_km,
-    northing_km). Empty text without boundaries."""
+def hub_map(
+    chart_id: str, title: str, boundaries: gpd.GeoDataFrame, points: pd.DataFrame, described: str
+) -> str:
+    """Map of authorities (`boundaries` in EPSG:27700: those drawn) with `points` (layer of
+    `siting.map_points`, school_name, easting_km, northing_km). Empty text without boundaries."""
     shapes = boundaries.reset_index(drop=True)
     if shapes.empty:
         return ""
@@ -40,16 +44,22 @@ def hub_map(chart_id: str, title: str, boundaries: gpd.GeoDataFrame, points: pd.
         for s, n in zip(simple, shapes["la_name"], strict=True)
     ]
     body = [f'<g fill="#f6f7f8" stroke="#b1b4b6" stroke-width="0.7">{"".join(paths)}</g>']
-    scale = float(np.clip(70 / max(len(points), 1) ** 0.5, 1.3, 4.5))  # many dots are drawn small, or they would hide the map
+    scale = float(
+        np.clip(70 / max(len(points), 1) ** 0.5, 1.3, 4.5)
+    )  # many dots are drawn small, or they would hide the map
     for layer, (size, colour) in LAYERS.items():
         some = to_picture(_metres(points[points["layer"] == layer]))
         dots = "".join(f"M{x:g} {y:g}h0" for x, y in some)
-        body.append(f'<path d="{dots}" fill="none" stroke="{colour}" stroke-width="{size * scale:.1f}" stroke-linecap="round"/>')
+        body.append(
+            f'<path d="{dots}" fill="none" stroke="{colour}" stroke-width="{size * scale:.1f}" stroke-linecap="round"/>'
+        )
     for layer in (OPEN, NEW):
         some = points[points["layer"] == layer]
         for (x, y), name in zip(to_picture(_metres(some)), some["school_name"], strict=True):
             body.append(_sign(layer, x, y, f"{layer}: {name}"))
-    picture = svg(chart_id, WIDTH, height + 96, title, described, body + _legend(points, height + 20), "chart map")
+    picture = svg(
+        chart_id, WIDTH, height + 96, title, described, body + _legend(points, height + 20), "chart map"
+    )
     return picture.replace("<svg ", '<svg style="max-width:44rem" ', 1)
 
 
@@ -80,7 +90,9 @@ def _legend(points: pd.DataFrame, top: float) -> list[str]:
 
 
 def _outline(shape, to_picture, metres: float) -> str:
-    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger parts."""
+    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger
+    parts.
+    """
     parts = sorted(shapely.get_parts(shape), key=lambda part: -part.area)
     parts = [part for i, part in enumerate(parts) if i == 0 or part.area > 4 * metres**2]
     rings = []

@@ -1,4 +1,6 @@
-"""What a pack is made from: one region's artefacts and the national look-ups, indexed once so that a page costs no pandas."""
+"""What a pack is made from: one region's artefacts and the national look-ups, indexed once so that a page
+costs no pandas.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,38 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from helpers.faults import DataRefused, Fault
-from helpers.params import slug
-from helpers.paths import shown
+from helpers.base.faults import DataRefused, Fault
+from helpers.base.params import slug
+from helpers.base.paths import shown
+from helpers.base.text import known
 from helpers.report import papers
-from helpers.report.words import known
 
-REGION_TABLES = ("schools", "baseline", "peers", "expectations", "drivers", "panel", "summary", "special_ranges")
+REGION_TABLES = (
+    "schools",
+    "baseline",
+    "peers",
+    "expectations",
+    "drivers",
+    "panel",
+    "summary",
+    "special_ranges",
+)
 NATIONAL_TABLES = ("register", "baseline", "area_rates")
 OPTIONAL = ("alternatives", "files", "agreed")
 
 # The columns that the pages cannot do without; others are shown where they are there.
 NEEDED = {
-    "schools": ["urn", "school_name", "la_code", "la_name", "region_name", "phase", "status", "roll", "absence_pct"],
+    "schools": [
+        "urn",
+        "school_name",
+        "la_code",
+        "la_name",
+        "region_name",
+        "phase",
+        "status",
+        "roll",
+        "absence_pct",
+    ],
     "baseline": ["urn", "context_expected_pct", "baseline_pct", "sd_pp", "lower80_pct", "upper80_pct"],
     "peers": ["urn", "peer_urn", "rank", "closeness", "km", "named"],
     "expectations": [
@@ -54,7 +75,9 @@ NEEDED = {
 
 
 class ByUrn:
-    """Rows of a frame by URN. Columns are kept as plain lists and a school's rows are cut out on demand: no pandas per school."""
+    """Rows of a frame by URN. Columns are kept as plain lists and a school's rows are cut out on demand: no
+    pandas per school.
+    """
 
     def __init__(self, frame: pd.DataFrame, order: str):
         frame = frame.sort_values(["urn", order], kind="stable")
@@ -80,7 +103,8 @@ def one_per_urn(frame: pd.DataFrame) -> dict[int, dict]:
     columns = [plain(frame[name]) for name in frame.columns]
     names = list(frame.columns)
     return {
-        int(urn): dict(zip(names, row, strict=True)) for urn, row in zip(frame["urn"].tolist(), zip(*columns, strict=True), strict=True)
+        int(urn): dict(zip(names, row, strict=True))
+        for urn, row in zip(frame["urn"].tolist(), zip(*columns, strict=True), strict=True)
     }
 
 
@@ -88,10 +112,12 @@ def one_per_urn(frame: pd.DataFrame) -> dict[int, dict]:
 class PackInputs:
     """One region's artefacts (frames of the contract), the national look-ups, and the run's papers.
 
-    `register` holds every school of England (for the names of peers elsewhere), `national_baseline` their baselines, `boundaries` the
-    local authorities in EPSG:27700, `area_rates` the published rates. `alternatives` are the near-equals behind the last peer (a named school may
-    be one), `files` what each input file was taken for, `naming` (urn, peer_urn, km) every report of England that names a school,
-    `agreed` what people recorded (ambitions, challenges). `manifest` holds `inputs`, `parameters` and, for the embedded sample, `sample: true`.
+    `register` holds every school of England (for the names of peers elsewhere), `national_baseline` their
+    baselines, `boundaries` the local authorities in EPSG:27700, `area_rates` the published rates.
+    `alternatives` are the near-equals behind the last peer (a named school may be one), `files` what each
+    input file was taken for, `naming` (urn, peer_urn, km) every report of England that names a school,
+    `agreed` what people recorded (ambitions, challenges). `manifest` holds `inputs`, `parameters` and, for
+    the embedded sample, `sample: true`.
     """
 
     region_name: str
@@ -117,8 +143,20 @@ class PackInputs:
     naming: pd.DataFrame | None = None
 
     def __post_init__(self):
-        faults = [fault for name, needed in NEEDED.items() for fault in _missing_columns(getattr(self, name), name, needed)]
-        for name in ("schools", "baseline", "expectations", "summary", "special_ranges", "register", "national_baseline"):
+        faults = [
+            fault
+            for name, needed in NEEDED.items()
+            for fault in _missing_columns(getattr(self, name), name, needed)
+        ]
+        for name in (
+            "schools",
+            "baseline",
+            "expectations",
+            "summary",
+            "special_ranges",
+            "register",
+            "national_baseline",
+        ):
             frame = getattr(self, name)
             if "urn" in frame and frame["urn"].duplicated().any():
                 urn = frame.loc[frame["urn"].duplicated(), "urn"].iloc[0]
@@ -136,17 +174,25 @@ class PackInputs:
                 )
         if not faults and self.schools.empty:
             faults.append(
-                Fault("hard", "no_schools", "the region has no schools", "schools.parquet", what_to_do="Check the region's name.")
+                Fault(
+                    "hard",
+                    "no_schools",
+                    "the region has no schools",
+                    "schools.parquet",
+                    what_to_do="Check the region's name.",
+                )
             )
         if faults:
             raise DataRefused(faults)
 
     @classmethod
-    def from_folders(cls, region_folder: str | Path, national_folder: str | Path, manifest: dict | None = None) -> PackInputs:
+    def from_folders(
+        cls, region_folder: str | Path, national_folder: str | Path, manifest: dict | None = None
+    ) -> PackInputs:
         """Load a region's folder and the national store.
 
-        `manifest` may be given while the region's own manifest is not yet written. Raises `DataRefused` naming every file or column
-        that is missing.
+        `manifest` may be given while the region's own manifest is not yet written. Raises `DataRefused`
+        naming every file or column that is missing.
         """
         region_folder, national_folder = Path(region_folder), Path(national_folder)
         paths = {name: region_folder / f"{name}.parquet" for name in REGION_TABLES}
@@ -170,9 +216,15 @@ class PackInputs:
         tables = {name: pd.read_parquet(paths[name]) for name in REGION_TABLES}
         national = {name: pd.read_parquet(paths[f"national {name}"]) for name in NATIONAL_TABLES}
         manifest = _json(paths["manifest"]) if manifest is None else manifest
-        optional = {name: pd.read_parquet(path) if path.is_file() else None for name in OPTIONAL for path in [_find(national_folder, name)]}
+        optional = {
+            name: pd.read_parquet(path) if path.is_file() else None
+            for name in OPTIONAL
+            for path in [_find(national_folder, name)]
+        }
         parameters = manifest.get("parameters", {})
-        regions = tables["schools"]["region_name"].unique().tolist() if "region_name" in tables["schools"] else []
+        regions = (
+            tables["schools"]["region_name"].unique().tolist() if "region_name" in tables["schools"] else []
+        )
         return cls(
             region_name=parameters.get("region") or (regions[0] if len(regions) == 1 else "England"),
             release=parameters.get("release") or region_folder.parent.name,
@@ -264,10 +316,24 @@ class PackInputs:
 
     @cached_property
     def elsewhere(self) -> dict[int, dict]:
-        """What is told about a similar school, wherever it lies: name, LA, phase, size, FSM, absence and its national baseline."""
-        wanted = ["urn", "school_name", "la_name", "region_name", "phase", "roll", "fsm_pct", "absence_pct", "persistent_pct"]
+        """What is told about a similar school, wherever it lies: name, LA, phase, size, FSM, absence and its
+        national baseline.
+        """
+        wanted = [
+            "urn",
+            "school_name",
+            "la_name",
+            "region_name",
+            "phase",
+            "roll",
+            "fsm_pct",
+            "absence_pct",
+            "persistent_pct",
+        ]
         known_schools = one_per_urn(self.register[[name for name in wanted if name in self.register]])
-        for urn, value in zip(self.national_baseline["urn"].tolist(), plain(self.national_baseline["baseline_pct"]), strict=True):
+        for urn, value in zip(
+            self.national_baseline["urn"].tolist(), plain(self.national_baseline["baseline_pct"]), strict=True
+        ):
             if urn in known_schools:
                 known_schools[urn]["baseline_pct"] = value
         return known_schools
@@ -291,15 +357,28 @@ def _find(folder: Path, name: str) -> Path:
 
 def _naming(national_folder: Path) -> pd.DataFrame | None:
     """Who is named in whose report, in all England; None where the national store does not hold the peers."""
-    paths = [path for name in ("peers", "alternatives") for path in [_find(national_folder, name)] if path.is_file()]
-    named = [pd.read_parquet(path, columns=["urn", "peer_urn", "km"], filters=[("named", "==", True)]) for path in paths]
+    paths = [
+        path
+        for name in ("peers", "alternatives")
+        for path in [_find(national_folder, name)]
+        if path.is_file()
+    ]
+    named = [
+        pd.read_parquet(path, columns=["urn", "peer_urn", "km"], filters=[("named", "==", True)])
+        for path in paths
+    ]
     return pd.concat(named, ignore_index=True) if named else None
 
 
 def _missing_columns(frame: pd.DataFrame, name: str, needed: list[str]) -> list[Fault]:
     return [
         Fault(
-            "hard", "missing_column", f"{name} has no column {column}", f"{name}.parquet", column=column, what_to_do="Run that step again."
+            "hard",
+            "missing_column",
+            f"{name} has no column {column}",
+            f"{name}.parquet",
+            column=column,
+            what_to_do="Run that step again.",
         )
         for column in needed
         if column not in frame
@@ -313,5 +392,12 @@ def _json(path: Path, default: dict | None = None) -> dict:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise DataRefused(
-            Fault("hard", "bad_json", f"not valid JSON: {error.msg}", shown(path), error.lineno, what_to_do="Run that step again.")
+            Fault(
+                "hard",
+                "bad_json",
+                f"not valid JSON: {error.msg}",
+                shown(path),
+                error.lineno,
+                what_to_do="Run that step again.",
+            )
         ) from None

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from helpers.base.text import number
 from helpers.report.charts import svg, text
-from helpers.report.words import number
 
 WIDTH = 400
 CLASSES = 5
@@ -26,8 +26,9 @@ def la_map(
     points: pd.DataFrame,
     described: str,
 ) -> str:
-    """Map of the LAs in `boundaries` (la_ons_code, la_name, geometry in EPSG:27700), shaded by `values` (attendance in %, indexed by la_ons_code,
-    the darker the lower), each with its number in the table, and one dot per row of `points` (easting, northing in metres).
+    """Map of the LAs in `boundaries` (la_ons_code, la_name, geometry in EPSG:27700), shaded by `values`
+    (attendance in %, indexed by la_ons_code, the darker the lower), each with its number in the table, and
+    one dot per row of `points` (easting, northing in metres).
 
     Points without a place are left out; LAs without a value are hatched.
     """
@@ -45,17 +46,29 @@ def la_map(
     simple = shapely.coverage_simplify(shapes.geometry.to_numpy(), 1.2 * metres)
     edges = class_edges(values)
     hatch = '<path d="M0 6L6 0" class="hatch"/>'
-    body = [f'<defs><pattern id="{chart_id}-h" width="6" height="6" patternUnits="userSpaceOnUse">{hatch}</pattern></defs>']
+    body = [
+        f'<defs><pattern id="{chart_id}-h" width="6" height="6" patternUnits="userSpaceOnUse">{hatch}</pattern></defs>'
+    ]
     for row, shape in zip(shapes.itertuples(), simple, strict=True):
         value = values.get(row.la_ons_code, np.nan)
-        shade = f'class="la s{class_of(value, edges)}"' if pd.notna(value) else f'class="la" style="fill:url(#{chart_id}-h)"'
+        shade = (
+            f'class="la s{class_of(value, edges)}"'
+            if pd.notna(value)
+            else f'class="la" style="fill:url(#{chart_id}-h)"'
+        )
         told = f"{row.la_name}: {number(value, 1)}%" if pd.notna(value) else f"{row.la_name}: no figure"
-        body.append(f'<path {shade} d="{_path(shape, to_picture, metres)}"><title>{escape(told)}</title></path>')
+        body.append(
+            f'<path {shade} d="{_path(shape, to_picture, metres)}"><title>{escape(told)}</title></path>'
+        )
     there = points.dropna(subset=["easting", "northing"])
     if len(there):
         places = to_picture(there[["easting", "northing"]].to_numpy("float64"))
-        size = round(min(4.0, max(1.2, 75 / len(there) ** 0.5)), 1)  # many dots are drawn small, or they would hide the map
-        body.append(f'<path class="schools" stroke-width="{size}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>')
+        size = round(
+            min(4.0, max(1.2, 75 / len(there) ** 0.5)), 1
+        )  # many dots are drawn small, or they would hide the map
+        body.append(
+            f'<path class="schools" stroke-width="{size}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>'
+        )
     if len(shapes) <= MOST_NUMBERED:
         centres = apart(to_picture(shapely.get_coordinates(shapely.point_on_surface(simple))))
         for code, (x, y) in zip(shapes["la_ons_code"], centres, strict=True):
@@ -65,7 +78,9 @@ def la_map(
 
 
 def apart(places: np.ndarray, across: float = 19.0, down: float = 13.0) -> np.ndarray:
-    """Places of labels (x, y) moved as little as needed for no two to overlap: pairs closer than `across` and `down` part, half each."""
+    """Places of labels (x, y) moved as little as needed for no two to overlap: pairs closer than `across` and
+    `down` part, half each.
+    """
     places = places.copy()
     for _ in range(60):
         moved = False
@@ -74,7 +89,11 @@ def apart(places: np.ndarray, across: float = 19.0, down: float = 13.0) -> np.nd
                 dx, dy = places[i] - places[j]
                 x_lack, y_lack = across - abs(dx), down - abs(dy)
                 if x_lack > 0.1 and y_lack > 0.1:
-                    step = np.array([x_lack * (1 if dx >= 0 else -1), 0]) if x_lack < y_lack else np.array([0, y_lack * (1 if dy >= 0 else -1)])
+                    step = (
+                        np.array([x_lack * (1 if dx >= 0 else -1), 0])
+                        if x_lack < y_lack
+                        else np.array([0, y_lack * (1 if dy >= 0 else -1)])
+                    )
                     places[i] += step / 2
                     places[j] -= step / 2
                     moved = True
@@ -105,7 +124,9 @@ def _legend(edges: list[float], top: float) -> list[str]:
     names = [_range(low, high) for low, high in zip(bounds, bounds[1:], strict=False)]
     body, width = [], WIDTH / len(names)
     for i, name in enumerate(names):
-        body.append(f'<rect class="la s{CLASSES - 1 - i}" x="{i * width:.0f}" y="{top}" width="{width - 3:.0f}" height="10"/>')
+        body.append(
+            f'<rect class="la s{CLASSES - 1 - i}" x="{i * width:.0f}" y="{top}" width="{width - 3:.0f}" height="10"/>'
+        )
         body.append(text(round(i * width), top + 24, name, "tick"))
     return body
 
@@ -118,7 +139,9 @@ def _range(low: float | None, high: float | None) -> str:
 
 
 def _path(shape, to_picture, metres: float) -> str:
-    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger parts."""
+    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger
+    parts.
+    """
     parts = sorted(shapely.get_parts(shape), key=lambda part: -part.area)
     parts = [part for i, part in enumerate(parts) if i == 0 or part.area > 4 * metres**2]
     rings = []

@@ -1,4 +1,6 @@
-"""How the year went, for the regional team: verdicts in words, shocks with their effect both ways, what is missing. A page, a CSV, a spreadsheet."""
+"""How the year went, for the regional team: verdicts in words, shocks with their effect both ways, what is
+missing. A page, a CSV, a spreadsheet.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.params import Parameters
-from helpers.report import charts, sheets, words
+from helpers.base import text as words
+from helpers.base.params import Parameters
+from helpers.base.store import atomic_folder
+from helpers.base.text import number, plural, year_words
+from helpers.report import charts, sheets
 from helpers.report.pages import ASSETS, environment
-from helpers.report.words import number, plural, year_words
-from helpers.store import atomic_folder
 
 CSV, BOOK = "confidential-verdicts.csv", "confidential-verdicts.xlsx"
 MOST_ROWS = 150
@@ -23,14 +26,42 @@ WORDS = {
     "missed_by_more_than_noise": "Missed by more than noise",
     "too_early": "Too early to say",
 }
-AMBITIONS = {"reached": "ambition reached", "not_reached": "ambition not reached", "too_early": "ambition stands"}
+AMBITIONS = {
+    "reached": "ambition reached",
+    "not_reached": "ambition not reached",
+    "too_early": "ambition stands",
+}
 SHEET = [
     "urn", "school_name", "la_name", "phase", "year", "verdict", "words", "absence_pct", "target_absence_pct", "movement_pp", "shock_effect_pp",
     "shock_codes", "shortfall_pp", "z", "verdict_without_shocks", "shortfall_without_shocks_pp", "z_without_shocks", "fixed_z", "met_as_published",
     "reopened", "agreed_attendance_pct", "agreed_on", "agreed_reason", "ambition",
 ]  # fmt: skip
-SHOCKS = ["area_name", "phase", "year", "start", "end", "words", "excess_pp", "days_lost", "effect_year_pp", "not_counted"]
-NOTED = ["scope", "urn", "la_code", "phase", "year", "start", "end", "code", "effect_year_pp", "evidence", "entered_by", "entered_on"]
+SHOCKS = [
+    "area_name",
+    "phase",
+    "year",
+    "start",
+    "end",
+    "words",
+    "excess_pp",
+    "days_lost",
+    "effect_year_pp",
+    "not_counted",
+]
+NOTED = [
+    "scope",
+    "urn",
+    "la_code",
+    "phase",
+    "year",
+    "start",
+    "end",
+    "code",
+    "effect_year_pp",
+    "evidence",
+    "entered_by",
+    "entered_on",
+]
 HEADINGS = {"code": "Kind of shock", "words": "In words", "scope": "School or authority", "evidence": "Evidence", "entered_by": "Entered by",
             "entered_on": "Entered on", "verdict": "Verdict on the minimum"}  # fmt: skip
 NOTES = [
@@ -39,8 +70,14 @@ NOTES = [
         "A verdict is a word about one year of one school, net of how the region’s schools of its phase moved and of recorded shocks.",
     ),
     ("noise", "Within the noise: no further off than chance moves such a school in nine years of ten."),
-    ("shocks", "Every verdict is given with the shocks and without. A shock says when and where figures stood out, not why."),
-    ("ambition", "An agreed ambition is the school’s own aim, above its minimum. It is never a reason to call a year missed."),
+    (
+        "shocks",
+        "Every verdict is given with the shocks and without. A shock says when and where figures stood out, not why.",
+    ),
+    (
+        "ambition",
+        "An agreed ambition is the school’s own aim, above its minimum. It is never a reason to call a year missed.",
+    ),
     (
         "year two",
         "The second year is measured from a new starting point, the first year’s outcome, so that one bad year does not count twice.",
@@ -49,12 +86,18 @@ NOTES = [
 
 
 def write_monitor(
-    to: Path, run: Parameters, verdicts: pd.DataFrame, shocks: pd.DataFrame, noted: pd.DataFrame, inputs: pd.DataFrame
+    to: Path,
+    run: Parameters,
+    verdicts: pd.DataFrame,
+    shocks: pd.DataFrame,
+    noted: pd.DataFrame,
+    inputs: pd.DataFrame,
 ) -> None:
-    """Write `index.html`, the verdicts as CSV and spreadsheet and the style sheet to the folder `to`, whole or not at all.
+    """Write `index.html`, the verdicts as CSV and spreadsheet and the style sheet to the folder `to`, whole
+    or not at all.
 
-    `verdicts`: of the region, with school_name, la_name and phase; `shocks` of the region's areas; `noted` recorded by hand or found in schools' own
-    weeks, of the region; `inputs` of `monitor.stage.inputs`.
+    `verdicts`: of the region, with school_name, la_name and phase; `shocks` of the region's areas; `noted`
+    recorded by hand or found in schools' own weeks, of the region; `inputs` of `monitor.stage.inputs`.
     """
     years = sorted(verdicts["year"].unique())
     title = f"{run.region}: progress in {words.listed([year_words(y) for y in years])}"
@@ -68,27 +111,52 @@ def write_monitor(
     with atomic_folder(to) as folder:
         (folder / "assets").mkdir()
         shutil.copy(ASSETS / "pack.css", folder / "assets" / "pack.css")
-        sheet.to_csv(folder / CSV, index=False, encoding="utf-8-sig", lineterminator="\n", date_format="%Y-%m-%d")
+        sheet.to_csv(
+            folder / CSV, index=False, encoding="utf-8-sig", lineterminator="\n", date_format="%Y-%m-%d"
+        )
         made = {
-            "Verdicts": sheets.table(worded, SHEET, "verdicts", f"Verdicts: {run.region}", run.is_sample, HEADINGS),
-            "Shocks in areas": sheets.table(shocks, SHOCKS, "shocks", "Weeks in which an area stood out", run.is_sample, HEADINGS),
-            "Shocks recorded": sheets.table(noted, NOTED, "noted", "Shocks recorded, or found in own weeks", run.is_sample, HEADINGS),
+            "Verdicts": sheets.table(
+                worded, SHEET, "verdicts", f"Verdicts: {run.region}", run.is_sample, HEADINGS
+            ),
+            "Shocks in areas": sheets.table(
+                shocks, SHOCKS, "shocks", "Weeks in which an area stood out", run.is_sample, HEADINGS
+            ),
+            "Shocks recorded": sheets.table(
+                noted, NOTED, "noted", "Shocks recorded, or found in own weeks", run.is_sample, HEADINGS
+            ),
         }
-        about = ["Was the minimum met, net of what happened to everybody, and by more than chance?", *(text for _, text in NOTES[:3])]
+        about = [
+            "Was the minimum met, net of what happened to everybody, and by more than chance?",
+            *(text for _, text in NOTES[:3]),
+        ]
         sheets.write(folder / BOOK, made, title, about, NOTES, run.is_sample)
-        page = environment().get_template("monitor.html").render(**_page(run, title, verdicts, years, shocks, noted, inputs))
+        page = (
+            environment()
+            .get_template("monitor.html")
+            .render(**_page(run, title, verdicts, years, shocks, noted, inputs))
+        )
         (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")
 
 
 def worth_a_look(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The schools of a page: missed by more than noise in the last year that has verdicts, or reopened, changed by shocks, with an ambition or
-    unlike its region; largest shortfall first."""
+    """The schools of a page: missed by more than noise in the last year that has verdicts, or reopened,
+    changed by shocks, with an ambition or unlike its region; largest shortfall first."""
     known = verdicts[verdicts["z"].notna()]
     last = known[known["year"] == known["year"].max()] if len(known) else known
-    changed = verdicts["verdict"].ne(verdicts["verdict_without_shocks"]) | verdicts["reopened"] | verdicts["ambition"].ne("")
-    rows = pd.concat([verdicts[changed], last[last["verdict"] == "missed_by_more_than_noise"]]).drop_duplicates(["urn", "year"])
-    rows = rows.assign(first=rows["verdict"].ne(rows["verdict_without_shocks"]) | rows["reopened"] | rows["ambition"].ne(""))
-    return rows.sort_values(["first", "z", "urn"], ascending=[False, False, True], ignore_index=True).drop(columns="first")
+    changed = (
+        verdicts["verdict"].ne(verdicts["verdict_without_shocks"])
+        | verdicts["reopened"]
+        | verdicts["ambition"].ne("")
+    )
+    rows = pd.concat(
+        [verdicts[changed], last[last["verdict"] == "missed_by_more_than_noise"]]
+    ).drop_duplicates(["urn", "year"])
+    rows = rows.assign(
+        first=rows["verdict"].ne(rows["verdict_without_shocks"]) | rows["reopened"] | rows["ambition"].ne("")
+    )
+    return rows.sort_values(["first", "z", "urn"], ascending=[False, False, True], ignore_index=True).drop(
+        columns="first"
+    )
 
 
 def _page(run: Parameters, title: str, verdicts, years, shocks, noted, inputs) -> dict:
@@ -99,13 +167,23 @@ def _page(run: Parameters, title: str, verdicts, years, shocks, noted, inputs) -
         for phase in PHASES:
             some = verdicts[(verdicts["year"] == year) & (verdicts["phase"] == phase)]
             if len(some):
-                counts.append((year_words(year), words.phase_words(phase), *(number(int((some["verdict"] == w).sum())) for w in WORDS)))
+                counts.append(
+                    (
+                        year_words(year),
+                        words.phase_words(phase),
+                        *(number(int((some["verdict"] == w).sum())) for w in WORDS),
+                    )
+                )
     counted = shocks[shocks["not_counted"].eq("") & shocks["effect_year_pp"].gt(0)]
     return {
         "title": title,
         "region": run.region,
         "sample": run.is_sample,
-        "missing": [f"{r.input[0].upper()}{r.input[1:]}: none. So {r.words}." for r in inputs.itertuples() if not r.there],
+        "missing": [
+            f"{r.input[0].upper()}{r.input[1:]}: none. So {r.words}."
+            for r in inputs.itertuples()
+            if not r.there
+        ],
         "inputs": [(r.input[0].upper() + r.input[1:], r.found) for r in inputs.itertuples() if r.there],
         "verdict_words": list(WORDS.values()),
         "counts": counts,
@@ -114,7 +192,9 @@ def _page(run: Parameters, title: str, verdicts, years, shocks, noted, inputs) -
         "more": number(len(rows) - MOST_ROWS) if len(rows) > MOST_ROWS else "",
         "n_shocks": plural(len(shocks), "shock"),
         "n_counted": number(len(counted)),
-        "shocks": [_shock(r) for r in shocks.sort_values("effect_year_pp", ascending=False).head(40).itertuples()],
+        "shocks": [
+            _shock(r) for r in shocks.sort_values("effect_year_pp", ascending=False).head(40).itertuples()
+        ],
         "noted": [_noted(r, verdicts) for r in noted.itertuples()],
         "files": {"csv": CSV, "book": BOOK},
     }
@@ -131,7 +211,11 @@ def spread(verdicts: pd.DataFrame, year: str) -> dict | None:
     told = f"{plural(len(z), 'school')}. Left of 0: better than asked. Right of 1.28: more than chance makes likely. End bars hold what lies beyond."
     bins = list(zip(edges[:-1].tolist(), heights.tolist(), strict=True))
     marks = [(0.0, "on target"), (1.28, "more than noise")]
-    return {"title": title, "svg": charts.histogram(f"z-{year}", title, bins, 0.5, marks, told, ""), "told": told}
+    return {
+        "title": title,
+        "svg": charts.histogram(f"z-{year}", title, bins, 0.5, marks, told, ""),
+        "told": told,
+    }
 
 
 def _row(r: dict) -> dict:
@@ -146,8 +230,14 @@ def _row(r: dict) -> dict:
 
 
 def _shock(r) -> tuple:
-    size = f"{number(r.days_lost, 1)} days lost" if r.code == "closure" else f"{number(r.excess_pp, 2)} points"
-    counts = {"": "yes", "in_movement": "no: the whole region has it", "not_believable": "no: too large to be believed"}[r.not_counted]
+    size = (
+        f"{number(r.days_lost, 1)} days lost" if r.code == "closure" else f"{number(r.excess_pp, 2)} points"
+    )
+    counts = {
+        "": "yes",
+        "in_movement": "no: the whole region has it",
+        "not_believable": "no: too large to be believed",
+    }[r.not_counted]
     when = f"{r.start:%d %b %Y} to {r.end:%d %b %Y}"
     return r.area_name, words.phase_words(r.phase), when, r.words, size, number(r.effect_year_pp, 2), counts
 

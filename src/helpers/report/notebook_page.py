@@ -1,4 +1,6 @@
-"""An executed notebook as a page that works offline, with its plotly charts visible: nbconvert alone drops them without a word."""
+"""An executed notebook as a page that works offline, with its plotly charts visible: nbconvert alone drops
+them without a word.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import nbformat
 from nbconvert.exporters import HTMLExporter
 from plotly.offline import get_plotlyjs
 
-from helpers.store import atomic_file
+from helpers.base.store import atomic_file
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SCRIPT_NAME = "plotly.min.js"
@@ -25,12 +27,15 @@ TEMPLATE = """{% extends 'lab/index.html.j2' %}
 """
 
 
-def notebook_to_html(path_ipynb: Path | str, path_html: Path | str, plotly_asset: Path | str, home: Path | str | None = None) -> None:
+def notebook_to_html(
+    path_ipynb: Path | str, path_html: Path | str, plotly_asset: Path | str, home: Path | str | None = None
+) -> None:
     """Write an executed notebook as HTML.
 
-    `plotly_asset` is the folder (or the `.js` file) of the one plotly.js that all pages share; it is written when it is not there and is
-    referred to by a relative path. `home` is the folder where the page will lie in the end, when `path_html` is only a temporary place.
-    The page holds no absolute path of its own and loads nothing from the network. Raises FileNotFoundError without the notebook.
+    `plotly_asset` is the folder (or the `.js` file) of the one plotly.js that all pages share; it is written
+    when it is not there and is referred to by a relative path. `home` is the folder where the page will lie
+    in the end, when `path_html` is only a temporary place. The page holds no absolute path of its own and
+    loads nothing from the network. Raises FileNotFoundError without the notebook.
     """
     path_html, asset = Path(path_html), Path(plotly_asset)
     asset = asset if asset.suffix == ".js" else asset / SCRIPT_NAME
@@ -41,7 +46,9 @@ def notebook_to_html(path_ipynb: Path | str, path_html: Path | str, plotly_asset
     notebook.metadata["title"] = _title(notebook) or Path(path_ipynb).stem
     home = Path(home) if home else path_html.parent
     source = Path(os.path.relpath(asset.resolve(), home.resolve())).as_posix()
-    exporter = HTMLExporter(raw_template=TEMPLATE, template_name="lab", exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter = HTMLExporter(
+        raw_template=TEMPLATE, template_name="lab", exclude_input_prompt=True, exclude_output_prompt=True
+    )
     page, _ = exporter.from_notebook_node(notebook, resources={"plotly_src": source if charts else ""})
     path_html.write_text(page, encoding="utf-8", newline="\n")
 
@@ -66,7 +73,10 @@ def chart_html(figure: dict, chart_id: str) -> str:
     words = re.sub(r"<[^>]*>", " ", str(title)).strip() or "Chart"
     config = {**figure.get("config", {}), "responsive": True, "displayModeBar": False}
     config.pop("plotlyServerURL", None)
-    arguments = ", ".join(json.dumps(part, sort_keys=True).replace("</", "<\\/") for part in (figure.get("data", []), layout, config))
+    arguments = ", ".join(
+        json.dumps(part, sort_keys=True).replace("</", "<\\/")
+        for part in (figure.get("data", []), layout, config)
+    )
     height = f"min-height:{int(layout['height'])}px" if layout.get("height") else "min-height:450px"
     return (
         f'<div id="{chart_id}" class="plotly-chart" role="img" aria-label="{escape(words)}" style="{height}"></div>\n'

@@ -1,4 +1,6 @@
-"""The pack of a region: its page, a page per school, the spreadsheet. Built beside its place and put there whole, or not at all."""
+"""The pack of a region: its page, a page per school, the spreadsheet. Built beside its place and put there
+whole, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from helpers.base.store import atomic_folder
 from helpers.report import region, school, workbook
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import ASSETS
-from helpers.store import atomic_folder
 
 __all__ = ["PackInputs", "PackReport", "build_pack"]
 
 
 @dataclass(frozen=True)
 class PackReport:
-    """What was built: the folder, how many school pages, how many of them with a minimum, seconds, and pages per second."""
+    """What was built: the folder, how many school pages, how many of them with a minimum, seconds, and pages
+    per second.
+    """
 
     folder: Path
     pages: int
@@ -38,12 +42,12 @@ def build_pack(
     progress: Callable[[int, int], None] | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> PackReport:
-    """Write `index.html`, `summary.html`, `schools/<urn>.html` for every row of schools.parquet, `<slug>.xlsx`, `<slug>.gpkg`, CSV files and
-    `assets/` to the folder `to`.
+    """Write `index.html`, `summary.html`, `schools/<urn>.html` for every row of schools.parquet,
+    `<slug>.xlsx`, `<slug>.gpkg`, CSV files and `assets/` to the folder `to`.
 
-    `progress` is called with (pages done, pages in all); `check` with the finished folder before it is handed over, and what it raises stops
-    that. The pack takes the place of an earlier one only when it is complete: an error leaves what was there. Raises whatever a page raises,
-    after naming the school.
+    `progress` is called with (pages done, pages in all); `check` with the finished folder before it is handed
+    over, and what it raises stops that. The pack takes the place of an earlier one only when it is complete:
+    an error leaves what was there. Raises whatever a page raises, after naming the school.
     """
     to = Path(to)
     began = time.perf_counter()
@@ -66,10 +70,19 @@ def build_pack(
         pages_done = time.perf_counter()
         names = {"spreadsheet": f"{inputs.slug}.xlsx", "csv": f"{inputs.slug}-schools.csv"}
         region.write(inputs, frame, folder, **names)
-        workbook.write_csv_files(inputs, frame, folder / names["csv"], folder / f"{inputs.slug}-similar-schools.csv")
+        workbook.write_csv_files(
+            inputs, frame, folder / names["csv"], folder / f"{inputs.slug}-similar-schools.csv"
+        )
         book_began = time.perf_counter()
         workbook.write_workbook(inputs, frame, region.la_table(frame)[0], folder / names["spreadsheet"])
         book_done = time.perf_counter()
         if check:
             check(folder)
-    return PackReport(to, len(inputs.school), with_expectation, time.perf_counter() - began, pages_done - began, book_done - book_began)
+    return PackReport(
+        to,
+        len(inputs.school),
+        with_expectation,
+        time.perf_counter() - began,
+        pages_done - began,
+        book_done - book_began,
+    )

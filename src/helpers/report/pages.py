@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from helpers.report import words
+from helpers.base import text
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
@@ -16,12 +16,18 @@ ASSETS = HERE / "assets"
 
 @cache
 def environment() -> Environment:
-    """Autoescaping, and strict: a template that asks for something that is not there fails instead of printing nothing."""
+    """Autoescaping, and strict: a template that asks for something that is not there fails instead of
+    printing nothing.
+    """
     env = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     env.filters["mark"] = mark
-    env.globals.update(MARKING=words.MARKING, FORMULA=words.FORMULA, INVENTED=words.INVENTED)
+    env.globals.update(MARKING=text.MARKING, FORMULA=text.FORMULA, INVENTED=text.INVENTED)
     return env
 
 

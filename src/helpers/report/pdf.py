@@ -1,4 +1,6 @@
-"""The school report as PDF: the facts of the page in HTML, laid out on two sheets of A4 by typst, exported as PDF/UA-1 (tagged)."""
+"""The school report as PDF: the facts of the page in HTML, laid out on two sheets of A4 by typst, exported as
+PDF/UA-1 (tagged).
+"""
 
 from __future__ import annotations
 
@@ -20,20 +22,26 @@ from pathlib import Path
 import pikepdf
 import typst
 
-from helpers.report import school, words
+from helpers.base import text
+from helpers.base.store import atomic_file, file_hash, text_hash
+from helpers.report import school
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import ASSETS, HERE
-from helpers.store import atomic_file, file_hash, text_hash
 
 TEMPLATE = HERE / "templates" / "school.typ"
 FONTS = HERE / "fonts"
-SIZES = (8.6, 8.2, 7.8)  # points; the largest with which a report keeps to its sheets. Three in four fit at once, and each try costs 40 ms
+SIZES = (
+    8.6,
+    8.2,
+    7.8,
+)  # points; the largest with which a report keeps to its sheets. Three in four fit at once, and each try costs 40 ms
 SIZE_SHORT = 9.4  # of a report without a minimum, which fills one sheet
 SHEETS = 2
 STANDARD = "ua-1"
 CHARTS = ("history", "parts", "chances", "ladder")
 
-# What the shipped font can show. Anything else is shown as its nearest letter, or as an asterisk: PDF/UA refuses a character without a shape.
+# What the shipped font can show. Anything else is shown as its nearest letter, or as an asterisk: PDF/UA
+# refuses a character without a shape.
 _LETTERS = ((0x20, 0x7E), (0xA0, 0x17F), (0x1FA, 0x1FD), (0x218, 0x21B), (0x1E80, 0x1E85), (0x1EF2, 0x1EF3))
 _SIGNS = "–—‘’‚“”„†‡•…‰‹›€™−≈≤≥ŵŷŴŶ"
 _NO_LETTER = "*"
@@ -50,11 +58,12 @@ class PdfReport:
     seconds: float
 
 
-def compile_pdf(facts: dict, marking: str = words.MARKING) -> bytes:
-    """One school's report (`school_facts`) as PDF bytes: PDF/UA-1, tagged, language en-GB, title set, the same bytes for the same facts.
+def compile_pdf(facts: dict, marking: str = text.MARKING) -> bytes:
+    """One school's report (`school_facts`) as PDF bytes: PDF/UA-1, tagged, language en-GB, title set, the
+    same bytes for the same facts.
 
-    Text is set as large as two sheets allow, never below 7.8 points: what is longer takes a third sheet. Raises `typst.TypstError` when the
-    compiler refuses the page.
+    Text is set as large as two sheets allow, never below 7.8 points: what is longer takes a third sheet.
+    Raises `typst.TypstError` when the compiler refuses the page.
     """
     return _set(paper_facts(facts, marking))
 
@@ -70,16 +79,20 @@ def _set(told: dict) -> bytes:
         )
         with pikepdf.open(BytesIO(made)) as pdf:
             if len(pdf.pages) <= SHEETS or size == sizes[-1]:
-                packed = BytesIO()  # half the size: the compiler leaves the many small objects of the tags as they are
+                packed = (
+                    BytesIO()
+                )  # half the size: the compiler leaves the many small objects of the tags as they are
                 pdf.save(packed, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
                 return packed.getvalue()
     raise AssertionError("the last size is always taken")
 
 
-def paper_facts(facts: dict, marking: str = words.MARKING) -> dict:
-    """The facts as the template takes them: charts with their alternative text, no links and no pack, only characters that the font has.
+def paper_facts(facts: dict, marking: str = text.MARKING) -> dict:
+    """The facts as the template takes them: charts with their alternative text, no links and no pack, only
+    characters that the font has.
 
-    The same for a school whichever pack it is made for, so that a report is set once for England and its region.
+    The same for a school whichever pack it is made for, so that a report is set once for England and its
+    region.
     """
     told = {name: value for name, value in facts.items() if name not in ("marks", "region")}
     for name in CHARTS:
@@ -88,31 +101,41 @@ def paper_facts(facts: dict, marking: str = words.MARKING) -> dict:
     if told["peers"]:
         told["peers"] = {
             **told["peers"],
-            **{part: [{k: v for k, v in row.items() if k != "link"} for row in told["peers"][part]] for part in ("rows", "named")},
+            **{
+                part: [{k: v for k, v in row.items() if k != "link"} for row in told["peers"][part]]
+                for part in ("rows", "named")
+            },
         }
     told |= {
         "title": f"{facts['name']}: attendance report {facts['next_year']}",
         "description": f"Report on URN {facts['urn']}. {marking}",
         "marking": marking,
-        "formula": words.FORMULA,
-        "invented": words.INVENTED,
+        "formula": text.FORMULA,
+        "invented": text.INVENTED,
     }
     return _shown(told)
 
 
 def _key(told: dict) -> str:
-    """What a PDF depends on: its facts and marking, the template, the font and the compiler. 16 hexadecimal digits."""
+    """What a PDF depends on: its facts and marking, the template, the font and the compiler. 16 hexadecimal
+    digits.
+    """
     return text_hash(told, _look())[:16]
 
 
 def write_pdfs(
-    inputs: PackInputs, pack: Path, store: Path, threads: int = 1, progress: Callable[[int, int], None] | None = None
+    inputs: PackInputs,
+    pack: Path,
+    store: Path,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> PdfReport:
     """Write `schools/<urn>.pdf` beside every page of a finished pack.
 
-    Each PDF is kept in `store` under its school and a hash of all that it depends on, and linked into the pack: what is there is not set again,
-    for this pack, the next one or another region's, and a killed run goes on where it stopped. PDFs of these schools that no longer hold are
-    removed from the store. `progress` is called with (done, in all) from this thread. Raises whatever a page raises, after naming the school.
+    Each PDF is kept in `store` under its school and a hash of all that it depends on, and linked into the
+    pack: what is there is not set again, for this pack, the next one or another region's, and a killed run
+    goes on where it stopped. PDFs of these schools that no longer hold are removed from the store. `progress`
+    is called with (done, in all) from this thread. Raises whatever a page raises, after naming the school.
     """
     began = time.perf_counter()
     store.mkdir(parents=True, exist_ok=True)
@@ -157,7 +180,9 @@ def _ready(inputs: PackInputs) -> None:
 
 
 def _link(kept: Path, to: Path) -> None:
-    """Put a kept PDF into a pack without a second copy of its bytes, or with one where the file system knows no links."""
+    """Put a kept PDF into a pack without a second copy of its bytes, or with one where the file system knows
+    no links.
+    """
     with atomic_file(to) as temporary:
         temporary.unlink()
         try:
@@ -168,20 +193,29 @@ def _link(kept: Path, to: Path) -> None:
 
 @cache
 def _look() -> str:
-    style = [file_hash(path) for path in (TEMPLATE, ASSETS / "pack.css", Path(__file__), *sorted(FONTS.glob("*.otf")))]
+    style = [
+        file_hash(path)
+        for path in (TEMPLATE, ASSETS / "pack.css", Path(__file__), *sorted(FONTS.glob("*.otf")))
+    ]
     return text_hash(style, typst.__version__)
 
 
 def _compiler() -> typst.Compiler:
-    """A compiler for this thread. It is given the path, since a compiler made from bytes fails on its second document."""
+    """A compiler for this thread. It is given the path, since a compiler made from bytes fails on its second
+    document.
+    """
     if not hasattr(_local, "compiler"):
-        _local.compiler = typst.Compiler(str(TEMPLATE), root=str(TEMPLATE.parent), font_paths=[str(FONTS)], ignore_system_fonts=True)
+        _local.compiler = typst.Compiler(
+            str(TEMPLATE), root=str(TEMPLATE.parent), font_paths=[str(FONTS)], ignore_system_fonts=True
+        )
     return _local.compiler
 
 
 def _chart(svg: str) -> dict:
     """A chart of the page with its look inside it, and its title and description as alternative text."""
-    title, told = (unescape(re.search(rf"<{tag}[^>]*>(.*?)</{tag}>", svg, re.DOTALL)[1]) for tag in ("title", "desc"))
+    title, told = (
+        unescape(re.search(rf"<{tag}[^>]*>(.*?)</{tag}>", svg, re.DOTALL)[1]) for tag in ("title", "desc")
+    )
     start = svg.index(">") + 1
     return {"svg": f"{svg[:start]}<style>{_chart_style()}</style>{svg[start:]}", "alt": f"{title}. {told}"}
 
@@ -193,13 +227,17 @@ def _chart_style() -> str:
     colours = dict(re.findall(r"--([a-z]+):\s*([^;]+);", css))
     rules = re.findall(r"^\.chart ([^{]+)\{([^}]+)\}", css, re.MULTILINE)
     style = "".join(f"{name.strip()}{{{body.strip()}}}" for name, body in rules)
-    style = re.sub(r"var\(--([a-z]+)\)", lambda found: colours[found[1]], style).replace("inherit", "Source Sans Pro")
+    style = re.sub(r"var\(--([a-z]+)\)", lambda found: colours[found[1]], style).replace(
+        "inherit", "Source Sans Pro"
+    )
     return "text{font-size:13px}" + style
 
 
 @cache
 def _known_letters() -> frozenset[str]:
-    return frozenset([chr(code) for first, last in _LETTERS for code in range(first, last + 1)] + list(_SIGNS))
+    return frozenset(
+        [chr(code) for first, last in _LETTERS for code in range(first, last + 1)] + list(_SIGNS)
+    )
 
 
 def _shown(value):

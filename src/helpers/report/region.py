@@ -1,4 +1,6 @@
-"""The region's page and what lies beside it: summary in words, map, charts, the table of all schools, and how good the data are."""
+"""The region's page and what lies beside it: summary in words, map, charts, the table of all schools, and how
+good the data are.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +8,35 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers.report import gate, geopackage, region_summary, words
+from helpers.base import text
+from helpers.base.text import known, year_words
+from helpers.report import geopackage, quality, region_summary
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 from helpers.report.region_facts import PHASES, la_table, region_facts, school_frame, summary_words
 from helpers.report.region_pictures import distribution, ladder, region_maps
 from helpers.report.region_table import ROWS_PER_PAGE, TABLE, filters, first_rows, table_data, table_script
-from helpers.report.words import known, year_words
 
 __all__ = ["la_table", "region_facts", "school_frame", "write"]
 
 
 def write(inputs: PackInputs, frame: pd.DataFrame, folder: Path, spreadsheet: str, csv: str) -> None:
-    """Write `index.html`, `summary.html`, `assets/schools.js` and `<slug>.gpkg` to the pack's `folder`. `frame` is `school_frame`;
-    `spreadsheet` and `csv` are the names of the files beside the page."""
+    """Write `index.html`, `summary.html`, `assets/schools.js` and `<slug>.gpkg` to the pack's `folder`.
+    `frame` is `school_frame`; `spreadsheet` and `csv` are the names of the files beside the page."""
     facts, data, geo = region_facts(inputs), table_data(frame), f"{inputs.slug}.gpkg"
-    (folder / "index.html").write_text(render(inputs, frame, facts, data, spreadsheet, csv, geo), encoding="utf-8", newline="\n")
-    (folder / "summary.html").write_text(region_summary.render(inputs, frame, facts), encoding="utf-8", newline="\n")
+    (folder / "index.html").write_text(
+        render(inputs, frame, facts, data, spreadsheet, csv, geo), encoding="utf-8", newline="\n"
+    )
+    (folder / "summary.html").write_text(
+        region_summary.render(inputs, frame, facts), encoding="utf-8", newline="\n"
+    )
     (folder / "assets" / "schools.js").write_text(table_script(data), encoding="utf-8", newline="\n")
     geopackage.write(inputs, frame, folder / geo)
 
 
-def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict, data: dict, spreadsheet: str, csv: str, geo: str) -> str:
+def render(
+    inputs: PackInputs, frame: pd.DataFrame, facts: dict, data: dict, spreadsheet: str, csv: str, geo: str
+) -> str:
     """The region's page as HTML, from `school_frame`, `region_facts` and `table_data`."""
     areas, numbers = la_table(frame)
     return (
@@ -36,17 +45,25 @@ def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict, data: dict, spr
         .render(
             region=inputs.region_name,
             release=year_words(inputs.release),
-            next_year=year_words(words.year_after(inputs.release)),
+            next_year=year_words(text.year_after(inputs.release)),
             sample=inputs.sample,
             summary=summary_words(facts, inputs.region_name, inputs.release),
             maps=region_maps(inputs, frame, numbers),
             areas=areas,
             distributions=[chart for phase in PHASES if (chart := distribution(frame, phase))],
-            ladders=[chart for phase in PHASES if (chart := ladder(facts, phase, inputs.region_name, inputs.release))],
+            ladders=[
+                chart
+                for phase in PHASES
+                if (chart := ladder(facts, phase, inputs.region_name, inputs.release))
+            ],
             columns=[column for column in TABLE if column.place == "shown"],
             filters=filters(data),
             choices=[
-                column for column in TABLE if column.place != "hidden" and column.key in data["keys"] and column.key not in ("name", "urn")
+                column
+                for column in TABLE
+                if column.place != "hidden"
+                and column.key in data["keys"]
+                and column.key not in ("name", "urn")
             ],
             first_rows=first_rows(data),
             total=len(frame),
@@ -54,10 +71,10 @@ def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict, data: dict, spr
             spreadsheet=spreadsheet,
             csv=csv,
             geo=geo,
-            quality=gate.summary(inputs, frame),
+            quality=quality.summary(inputs, frame),
             sources=inputs.source_files,
             code=code_words(inputs.manifest),
-            words=words,
+            words=text,
         )
     )
 

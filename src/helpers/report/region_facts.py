@@ -1,19 +1,23 @@
-"""The region in named facts: one row per school, one per local authority, and the figures that prose and charts quote."""
+"""The region in named facts: one row per school, one per local authority, and the figures that prose and
+charts quote.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from helpers.report import words
+from helpers.base import text as words
+from helpers.base.text import known, number, pct, year_words
 from helpers.report.inputs import PackInputs
-from helpers.report.words import known, number, pct, year_words
 
 PHASES = ("primary", "secondary")
 
 
 def school_frame(inputs: PackInputs) -> pd.DataFrame:
-    """One row per school with what the region's page counts and lists: schools joined with baseline and expectations, unrounded."""
+    """One row per school with what the region's page counts and lists: schools joined with baseline and
+    expectations, unrounded.
+    """
     base = inputs.baseline[["urn", "context_expected_pct", "baseline_pct", "sd_pp"]]
     wanted = [name for name in inputs.expectations.columns if name == "urn" or name not in inputs.schools]
     frame = inputs.schools.merge(base, on="urn", how="left", validate="1:1").merge(
@@ -21,7 +25,9 @@ def school_frame(inputs: PackInputs) -> pd.DataFrame:
     )
     frame.loc[frame["status"] != "assessed", wanted[1:]] = np.nan
     frame["attendance_pct"] = 100 - frame["absence_pct"]
-    frame["pupils"] = frame["weight_r_to_11"].fillna(frame["roll"]) if "weight_r_to_11" in frame else frame["roll"]
+    frame["pupils"] = (
+        frame["weight_r_to_11"].fillna(frame["roll"]) if "weight_r_to_11" in frame else frame["roll"]
+    )
     frame["shown_ask_pp"] = frame["minimum_attendance_shown_pct"] - frame["attendance_pct"]
     frame["pupil_days"] = frame["shown_ask_pp"] / 100 * words.SCHOOL_DAYS * frame["pupils"]
     return frame
@@ -34,7 +40,9 @@ def weighted_mean(values: pd.Series, weights: pd.Series) -> float | None:
 
 
 def region_facts(inputs: PackInputs) -> dict[str, dict]:
-    """The named facts behind the region's words and charts: name -> {value, unit, decimals}. A fact that cannot be known is left out."""
+    """The named facts behind the region's words and charts: name -> {value, unit, decimals}. A fact that
+    cannot be known is left out.
+    """
     frame = school_frame(inputs)
     facts: dict[str, dict] = {}
 
@@ -59,7 +67,12 @@ def region_facts(inputs: PackInputs) -> dict[str, dict]:
         ]:
             add(f"{phase}_{name}", weighted_mean(some[column], some["pupils"]), unit, decimals)
         both = some[some["pre_pandemic_attendance_pct"].notna()]
-        add(f"{phase}_pre_pandemic", weighted_mean(both["pre_pandemic_attendance_pct"], both["pupils"]), "%", 2)
+        add(
+            f"{phase}_pre_pandemic",
+            weighted_mean(both["pre_pandemic_attendance_pct"], both["pupils"]),
+            "%",
+            2,
+        )
         add(f"{phase}_chance", float(some["chance_unaided"].mean()) if len(some) else None, "", 2)
         place = ("england", "England") if inputs.region_name == "England" else ("region", inputs.region_name)
         rate = inputs.la_rates.get((*place, phase, "absence"))
@@ -105,7 +118,12 @@ def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
         if len(codes):
             numbers[codes.iloc[0]] = i
         assessed = group[group["ask_pp"].notna()]
-        row = {"number": i, "name": group["la_name"].iloc[0], "schools": len(group), "assessed": len(assessed)}
+        row = {
+            "number": i,
+            "name": group["la_name"].iloc[0],
+            "schools": len(group),
+            "assessed": len(assessed),
+        }
         for phase in PHASES:
             some = assessed[assessed["phase"] == phase]
             for name, column in (("attendance", "attendance_pct"), ("ask", "ask_pp")):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.report import charts, maps, words
+from helpers.base import text
+from helpers.base.text import pct, year_words
+from helpers.report import charts, maps
 from helpers.report.inputs import PackInputs
 from helpers.report.region_facts import PHASES, weighted_mean
-from helpers.report.words import pct, year_words
 
 
 def region_maps(inputs: PackInputs, frame: pd.DataFrame, numbers: dict[str, int]) -> list[dict]:
@@ -17,17 +18,19 @@ def region_maps(inputs: PackInputs, frame: pd.DataFrame, numbers: dict[str, int]
     for phase in PHASES:
         some = frame[(frame["phase"] == phase) & frame["attendance_pct"].notna()]
         groups = some.dropna(subset=["la_ons_code"]).groupby("la_ons_code")
-        values = pd.Series({code: weighted_mean(g["attendance_pct"], g["pupils"]) for code, g in groups}, dtype="float64").dropna()
+        values = pd.Series(
+            {code: weighted_mean(g["attendance_pct"], g["pupils"]) for code, g in groups}, dtype="float64"
+        ).dropna()
         if some.empty or values.empty:
             continue
         low, high = values.idxmin(), values.idxmax()
         names = dict(zip(some["la_ons_code"], some["la_name"], strict=True))
         described = (
-            f"{words.plural(len(some), 'school')} in {words.plural(len(values), 'local authority', 'local authorities')}. Attendance is "
+            f"{text.plural(len(some), 'school')} in {text.plural(len(values), 'local authority', 'local authorities')}. Attendance is "
             f"highest in {names[high]} ({pct(values[high], 1)}) and lowest in {names[low]} ({pct(values[low], 1)}). All figures are in the "
             "table of local authorities."
         )
-        title = f"{words.phase_words(phase)} schools: attendance by local authority, {year_words(inputs.release)}, per cent"
+        title = f"{text.phase_words(phase)} schools: attendance by local authority, {year_words(inputs.release)}, per cent"
         lost = int(some["easting"].isna().sum()) if "easting" in some else len(some)
         picture = maps.la_map(f"map-{phase}", title, inputs.boundaries, values, numbers, some, described)
         if picture:
@@ -46,16 +49,18 @@ def distribution(frame: pd.DataFrame, phase: str) -> dict | None:
     edges = edges if len(edges) > 1 else np.array([low, low + step])
     counts, _ = np.histogram(values.clip(lower=low), edges)
     median, worst, best = (float(values.quantile(q)) for q in (0.5, 0.25, 0.75))
-    title = f"{words.phase_words(phase)} schools by attendance last year"
+    title = f"{text.phase_words(phase)} schools by attendance last year"
     told = (
-        f"{words.plural(len(values), 'school')}. Half of them have attendance between {pct(worst, 1)} and {pct(best, 1)}; the school in the "
+        f"{text.plural(len(values), 'school')}. Half of them have attendance between {pct(worst, 1)} and {pct(best, 1)}; the school in the "
         f"middle has {pct(median, 1)}."
     )
     bins = list(zip(edges[:-1].tolist(), counts.tolist(), strict=True))
-    chart = charts.histogram(f"spread-{phase}", title, bins, step, [(median, f"middle school {pct(median, 1)}")], told, "%")
+    chart = charts.histogram(
+        f"spread-{phase}", title, bins, step, [(median, f"middle school {pct(median, 1)}")], told, "%"
+    )
     below = int((values < low).sum())
     if below:
-        told += f" The first bar holds {words.plural(below, 'school')} below {pct(low, 1)}."
+        told += f" The first bar holds {text.plural(below, 'school')} below {pct(low, 1)}."
     return {"title": title, "svg": chart, "told": told}
 
 
@@ -72,5 +77,5 @@ def ladder(facts: dict[str, dict], phase: str, region: str, release: str) -> dic
     if len(rows) < 2:
         return None
     told = "; ".join(f"{name}: {pct(value, 2)}" for name, value, _ in rows) + "."
-    title = f"{words.phase_words(phase)} schools: the ladder, attendance in per cent"
+    title = f"{text.phase_words(phase)} schools: the ladder, attendance in per cent"
     return {"title": title, "svg": charts.dots(f"ladder-{phase}", title, rows, told, 2), "told": told}

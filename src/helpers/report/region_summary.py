@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.report import gate, words
+from helpers.base import text
+from helpers.base.text import known, number, pct, points, year_words
+from helpers.report import quality as gate
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 from helpers.report.region_facts import PHASES, la_table, region_facts
-from helpers.report.words import known, number, pct, points, year_words
 
 LISTED_AREAS = 3
 
 
-def summary_facts(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | None = None) -> dict[str, dict]:
-    """The named facts of the one-page summary: those of `region_facts` and what only this page tells. What cannot be known is left out."""
+def summary_facts(
+    inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | None = None
+) -> dict[str, dict]:
+    """The named facts of the one-page summary: those of `region_facts` and what only this page tells. What
+    cannot be known is left out.
+    """
     found = dict(facts or region_facts(inputs))
 
     def add(name: str, value, unit: str = "", decimals: int = 0) -> None:
@@ -29,8 +34,12 @@ def summary_facts(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict
             add(f"{phase}_ask_ninetieth", float(some["ask_pp"].quantile(0.9)), "pp", 2)
             add(f"{phase}_by_luck", float(some["chance_unaided"].sum()), "schools")
     if len(assessed):
-        add("pupils_a_day", float(assessed["pupil_days"].sum()) / words.SCHOOL_DAYS, "pupils")
-        add("above_typical", int((assessed["baseline_pct"] > assessed["context_expected_pct"]).sum()), "schools")
+        add("pupils_a_day", float(assessed["pupil_days"].sum()) / text.SCHOOL_DAYS, "pupils")
+        add(
+            "above_typical",
+            int((assessed["baseline_pct"] > assessed["context_expected_pct"]).sum()),
+            "schools",
+        )
         similar = inputs.summary[inputs.summary["urn"].isin(assessed["urn"])]
         add("no_close_peers", int(similar["no_close_peers"].sum()), "schools")
         named = inputs.peers[inputs.peers["named"]]
@@ -48,16 +57,24 @@ def summary_facts(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict
 
 
 def areas_asked(frame: pd.DataFrame) -> pd.DataFrame:
-    """Local authorities with a minimum somewhere, most pupil-days first: name, pupil_days, days_each (per pupil and year), share of all (0-1)."""
+    """Local authorities with a minimum somewhere, most pupil-days first: name, pupil_days, days_each (per
+    pupil and year), share of all (0-1).
+    """
     areas = pd.DataFrame(la_table(frame)[0])
     areas["pupils"] = areas["name"].map(frame[frame["ask_pp"].notna()].groupby("la_name")["pupils"].sum())
     areas = areas[(areas["assessed"] > 0) & (areas["pupils"] > 0)]
-    areas = areas.assign(days_each=areas["pupil_days"] / areas["pupils"], share=areas["pupil_days"] / areas["pupil_days"].sum())
-    return areas.sort_values(["pupil_days", "name"], ascending=[False, True])[["name", "pupil_days", "days_each", "share"]]
+    areas = areas.assign(
+        days_each=areas["pupil_days"] / areas["pupils"], share=areas["pupil_days"] / areas["pupil_days"].sum()
+    )
+    return areas.sort_values(["pupil_days", "name"], ascending=[False, True])[
+        ["name", "pupil_days", "days_each", "share"]
+    ]
 
 
 def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | None = None) -> str:
-    """`summary.html`: one printed page. Every figure is a named fact or a row of a table made from the same frame."""
+    """`summary.html`: one printed page. Every figure is a named fact or a row of a table made from the same
+    frame.
+    """
     found = summary_facts(inputs, frame, facts)
     quality = gate.summary(inputs, frame)
     areas = areas_asked(frame)
@@ -67,15 +84,15 @@ def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | Non
         .render(
             region=inputs.region_name,
             release=year_words(inputs.release),
-            next_year=year_words(words.year_after(inputs.release)),
+            next_year=year_words(text.year_after(inputs.release)),
             sample=inputs.sample,
             marks={name: fact["value"] for name, fact in found.items()},
             told={name: say(fact) for name, fact in found.items()},
             phases=[phase for phase in PHASES if f"{phase}_attendance" in found],
             areas=areas.head(LISTED_AREAS).to_dict("records") if len(areas) > LISTED_AREAS else [],
             verdict=quality["verdict"],
-            reasons=[row for row in quality["statuses"] if row["name"] != words.reason_name("assessed")],
-            words=words,
+            reasons=[row for row in quality["statuses"] if row["name"] != text.reason_name("assessed")],
+            words=text,
         )
     )
 
@@ -86,4 +103,8 @@ def say(fact: dict) -> str:
         return fact["value"]
     if fact["unit"] == "%":
         return pct(fact["value"], fact["decimals"])
-    return points(fact["value"], fact["decimals"]) if fact["unit"] == "pp" else number(fact["value"], fact["decimals"])
+    return (
+        points(fact["value"], fact["decimals"])
+        if fact["unit"] == "pp"
+        else number(fact["value"], fact["decimals"])
+    )

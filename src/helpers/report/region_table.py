@@ -1,4 +1,6 @@
-"""The table of schools on the region's page: its columns, its filters, and its rows in a compact form that a script without a server reads."""
+"""The table of schools on the region's page: its columns, its filters, and its rows in a compact form that a
+script without a server reads.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from helpers.report import words
-from helpers.report.words import known, number
+from helpers.base import text as words
+from helpers.base.text import known, number
 
 ROWS_PER_PAGE = 50
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `decimals` is None for text. `place`: `shown` at first, `more` when a reader asks for it, `hidden` never. `filter`: `level`
-    (one of its values), `range` (from, to) or empty; `main` filters stand in front, the others under "More filters".
+    """One column: `decimals` is None for text. `place`: `shown` at first, `more` when a reader asks for it,
+    `hidden` never. `filter`: `level` (one of its values), `range` (from, to) or empty; `main` filters stand
+    in front, the others under "More filters".
     """
 
     key: str
@@ -56,10 +59,11 @@ TABLE = [
 
 
 def table_data(frame: pd.DataFrame) -> dict:
-    """The table in a compact form from `school_frame`: texts as numbers of their level, figures rounded as they are shown, missing as null.
+    """The table in a compact form from `school_frame`: texts as numbers of their level, figures rounded as
+    they are shown, missing as null.
 
-    Returns `columns` (key, label, decimals, place), `keys`, `levels` (key -> names in alphabetical order) and `rows` by name and URN.
-    A column that no school has a value for is left out.
+    Returns `columns` (key, label, decimals, place), `keys`, `levels` (key -> names in alphabetical order) and
+    `rows` by name and URN. A column that no school has a value for is left out.
     """
     made = {
         "phase": frame["phase"].map(words.phase_words),
@@ -84,10 +88,17 @@ def table_data(frame: pd.DataFrame) -> dict:
             values[column.key] = [place.get(text) for text in texts]
         else:
             values[column.key] = [_figure(value, column.decimals) for value in series.tolist()]
-        columns.append({"key": column.key, "label": column.label, "decimals": column.decimals, "place": column.place})
+        columns.append(
+            {"key": column.key, "label": column.label, "decimals": column.decimals, "place": column.place}
+        )
     order = sorted(range(len(frame)), key=lambda i: (values["name"][i].casefold(), values["urn"][i]))
     keys = [column["key"] for column in columns]
-    return {"columns": columns, "keys": keys, "levels": levels, "rows": [[values[key][i] for key in keys] for i in order]}
+    return {
+        "columns": columns,
+        "keys": keys,
+        "levels": levels,
+        "rows": [[values[key][i] for key in keys] for i in order],
+    }
 
 
 def _figure(value: float, decimals: int) -> float | int | None:
@@ -98,7 +109,8 @@ def _figure(value: float, decimals: int) -> float | int | None:
 
 
 def filters(data: dict) -> list[dict]:
-    """The filters that can part these rows: a level with more than one name, a range with more than one figure.
+    """The filters that can part these rows: a level with more than one name, a range with more than one
+    figure.
 
     Each has key, label, kind (`level`, `range`), main, levels, and for a range the least and greatest figure.
     """
@@ -112,7 +124,14 @@ def filters(data: dict) -> list[dict]:
         if len(levels) > 1 or len(set(figures)) > 1:
             ends = [number(f(figures), column.decimals) for f in (min, max)] if figures else []
             found.append(
-                {"key": column.key, "label": column.label, "kind": column.filter, "main": column.main, "levels": levels, "ends": ends}
+                {
+                    "key": column.key,
+                    "label": column.label,
+                    "kind": column.filter,
+                    "main": column.main,
+                    "levels": levels,
+                    "ends": ends,
+                }
             )
     return found
 
@@ -133,7 +152,9 @@ def first_rows(data: dict) -> list[list[dict]]:
             if column["place"] != "shown":
                 continue
             link = f"schools/{row[urn]}.html" if column["key"] == "name" else ""
-            cells.append({"text": _cell(data, column, value), "number": column["decimals"] is not None, "link": link})
+            cells.append(
+                {"text": _cell(data, column, value), "number": column["decimals"] is not None, "link": link}
+            )
         shown.append(cells)
     return shown
 
@@ -144,4 +165,8 @@ def _cell(data: dict, column: dict, value) -> str:
         return "–"
     if column["key"] in data["levels"]:
         return data["levels"][column["key"]][value]
-    return str(value) if column["key"] == "urn" or column["decimals"] is None else number(value, column["decimals"])
+    return (
+        str(value)
+        if column["key"] == "urn" or column["decimals"] is None
+        else number(value, column["decimals"])
+    )

@@ -1,29 +1,34 @@
-"""One school's report. `school_facts` gathers every figure and sentence once; page, PDF and spreadsheet only lay them out."""
+"""One school's report. `school_facts` gathers every figure and sentence once; page, PDF and spreadsheet only
+lay them out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from helpers.report import advice, caveats, charts, words
+from helpers.base import text
+from helpers.base.text import as_published_decimals, known, number, pct, points, signed, year_words
+from helpers.records import agreed
+from helpers.report import advice, caveats, charts
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
-from helpers.report.words import as_published_decimals, known, number, pct, points, signed, year_words
-from helpers.support import agreed
 
 TOP_DRIVERS = 7
 
 
 def school_facts(inputs: PackInputs, urn: int) -> dict:
-    """Everything a report says about one school, formatted: plain dicts, lists, text and numbers, nothing missing and nothing computed later.
+    """Everything a report says about one school, formatted: plain dicts, lists, text and numbers, nothing
+    missing and nothing computed later.
 
-    `marks` holds the figures that are read back from the page (name -> unrounded value). Absence and attendance are per cent, asks are
-    percentage points. Raises KeyError for a URN that the region does not hold.
+    `marks` holds the figures that are read back from the page (name -> unrounded value). Absence and
+    attendance are per cent, asks are percentage points. Raises KeyError for a URN that the region does not
+    hold.
     """
     school = inputs.school[urn]
     baseline, expectation = inputs.base.get(urn), inputs.expectation.get(urn)
     if baseline is None or school["status"] != "assessed":
         expectation = None
-    next_year = words.year_after(inputs.release)
+    next_year = text.year_after(inputs.release)
     facts = {
         "urn": urn,
         "name": school["school_name"] if known(school["school_name"]) else f"School {urn}",
@@ -47,7 +52,7 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
         for name in ("target_absence_pct", "ask_pp", "minimum_attendance_shown_pct"):
             facts["marks"][name] = expectation[name]
     else:
-        facts["reason"] = words.reason_sentence(school["status"], inputs.release, school.get("status_note"))
+        facts["reason"] = text.reason_sentence(school["status"], inputs.release, school.get("status_note"))
     facts |= {
         "range": _special_range(inputs.special.get(urn), next_year),
         "history": _history(inputs, urn, school, baseline, expectation, next_year),
@@ -67,20 +72,22 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
     return facts
 
 
-def render(facts: dict, marking: str = words.MARKING, within: Collection[int] | None = None) -> str:
+def render(facts: dict, marking: str = text.MARKING, within: Collection[int] | None = None) -> str:
     """The school's page as HTML, under a marking.
 
-    A page in a pack links to all schools of it. `within` are the URNs whose pages go out together with this one, where there is no pack: only they
-    are linked.
+    A page in a pack links to all schools of it. `within` are the URNs whose pages go out together with this
+    one, where there is no pack: only they are linked.
     """
-    return environment().get_template("school.html").render(f=facts, words=words, MARKING=marking, within=within)
+    return (
+        environment().get_template("school.html").render(f=facts, words=text, MARKING=marking, within=within)
+    )
 
 
 def _about(school: dict) -> list[tuple[str, str]]:
     """Identity in label and value, only what is known."""
     rows = [
         ("Local authority", school.get("la_name")),
-        ("Phase", words.phase_words(school["phase"])),
+        ("Phase", text.phase_words(school["phase"])),
         ("Type", school.get("school_type")),
         ("Pupils", number(school["roll"]) if known(school.get("roll")) else None),
         ("Trust", school.get("trust_name")),
@@ -94,14 +101,18 @@ def _la(school: dict) -> str:
 
 def _last(absence_pct: float) -> dict:
     decimals = as_published_decimals(absence_pct)
-    return {"absence": pct(absence_pct, decimals), "attendance": pct(100 - absence_pct, decimals), "attendance_pct": 100 - absence_pct}
+    return {
+        "absence": pct(absence_pct, decimals),
+        "attendance": pct(100 - absence_pct, decimals),
+        "attendance_pct": 100 - absence_pct,
+    }
 
 
 def _ask(e: dict, baseline: dict, school: dict) -> dict:
     shown = e["minimum_attendance_shown_pct"]
     shown_ask = shown - (100 - school["absence_pct"])
     pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
-    days = words.days(shown_ask)
+    days = text.days(shown_ask)
     exact = e["minimum_attendance_pct"]
     if abs(shown - exact) < 0.005:
         rounding = f"shown as {pct(shown, 1)}"
@@ -116,7 +127,7 @@ def _ask(e: dict, baseline: dict, school: dict) -> dict:
         "target_absence": pct(e["target_absence_pct"], 2),
         "typical": pct(100 - baseline["context_expected_pct"], 1),
         "days": f"{number(days, 1)} school day{'' if number(days, 1) == '1.0' else 's'}",
-        "sessions": number(shown_ask / 100 * words.SESSIONS, 1),
+        "sessions": number(shown_ask / 100 * text.SESSIONS, 1),
         "pupils": None,
     }
     if known(pupils) and pupils > 0:
@@ -136,14 +147,20 @@ def _recorded(inputs: PackInputs, urn: int) -> list[str]:
     told = agreed.for_school(inputs.agreed, urn)
     lines, aim = [], told["ambition"]
     if aim:
-        why = words.sentence(aim["reason"])
+        why = text.sentence(aim["reason"])
         lines.append(
-            f"Agreed on {words.day(aim['date'])}: an ambition of {pct(aim['attendance_pct'], 1)} attendance. {why} This is your own aim beyond the "
+            f"Agreed on {text.day(aim['date'])}: an ambition of {pct(aim['attendance_pct'], 1)} attendance. {why} This is your own aim beyond the "
             "minimum: not to reach it is not to miss the minimum."
         )
     for row in told["challenges"]:
-        held = f" It holds attendance to be {pct(row['attendance_pct'], 1)}." if known(row["attendance_pct"]) else ""
-        lines.append(f"A challenge was recorded on {words.day(row['date'])}.{held} {words.sentence(row['reason'])}")
+        held = (
+            f" It holds attendance to be {pct(row['attendance_pct'], 1)}."
+            if known(row["attendance_pct"])
+            else ""
+        )
+        lines.append(
+            f"A challenge was recorded on {text.day(row['date'])}.{held} {text.sentence(row['reason'])}"
+        )
     return lines
 
 
@@ -152,12 +169,19 @@ def _special_range(row: dict | None, next_year: str) -> dict | None:
         return None
     low, high = 100 - row["upper_pct"], 100 - row["lower_pct"]
     return {
-        "words": words.sentence(row["words"]) if known(row["words"]) else "",
+        "words": text.sentence(row["words"]) if known(row["words"]) else "",
         "sentence": f"As attendance in {year_words(next_year)}, the range is between {pct(low, 1)} and {pct(high, 1)}.",
     }
 
 
-def _history(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, expectation: dict | None, next_year: str) -> dict | None:
+def _history(
+    inputs: PackInputs,
+    urn: int,
+    school: dict,
+    baseline: dict | None,
+    expectation: dict | None,
+    next_year: str,
+) -> dict | None:
     """Attendance by year, as a chart and a table, with notes on years published for an earlier school."""
     rows = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
     if not rows and known(school["absence_pct"]):
@@ -179,8 +203,10 @@ def _history(inputs: PackInputs, urn: int, school: dict, baseline: dict | None, 
                 "year": year_words(row["year"]),
                 "attendance": pct(100 - row["absence_pct"], as_published_decimals(row["absence_pct"])),
                 "absence": pct(row["absence_pct"], as_published_decimals(row["absence_pct"])),
-                "persistent": pct(row["persistent_pct"]) if known(row.get("persistent_pct")) else "Not published",
-                "earlier_school": words.listed([f"URN {other}" for other in earlier]),
+                "persistent": pct(row["persistent_pct"])
+                if known(row.get("persistent_pct"))
+                else "Not published",
+                "earlier_school": text.listed([f"URN {other}" for other in earlier]),
             }
         )
     years = [(row["year"], 100 - row["absence_pct"]) for row in rows]
@@ -211,13 +237,13 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
     if y - b <= -0.005:
         back += " Last year was better than usual for a school like yours, so some slipping back is expected."
     if own_weight is not None and 0 < own_weight < 1:
-        back += (
-            f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here ({number(c, 2)}) to last year’s figure."
-        )
+        back += f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here ({number(c, 2)}) to last year’s figure."
     slope = parameters.get("slope")
     if slope is None and e["gap_pp"] > 1e-9:
         slope = e["context_part_pp"] / e["gap_pp"]
-    context = f"Similar schools’ best quarter is {number(e['gap_pp'], 2)} points ahead of our forecast for you."
+    context = (
+        f"Similar schools’ best quarter is {number(e['gap_pp'], 2)} points ahead of our forecast for you."
+    )
     if e["gap_pp"] <= 1e-9:
         context = "Our forecast for you is level with, or better than, the best quarter of similar schools, so nothing is added."
     elif slope is not None:
@@ -233,8 +259,8 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
         ("Context part", e["context_part_pp"], context),
         ("Limits", e["limits_part_pp"], _limits(e, parameters)),
     ]
-    total = sum((words.rounded(value, 2) for _, value, _ in rows), start=words.rounded(0, 2))
-    ask = words.rounded(e["ask_pp"], 2)
+    total = sum((text.rounded(value, 2) for _, value, _ in rows), start=text.rounded(0, 2))
+    ask = text.rounded(e["ask_pp"], 2)
     last, end = 100 - y, e["minimum_attendance_pct"]
     told = (
         f"Last year {pct(last, 2)}; "
@@ -250,7 +276,9 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
         "exact_minimum": pct(end, 2),
         "last": pct(last, 2),
         "gap": number(e["gap_pp"], 2),
-        "chart": charts.waterfall("parts", ("Last year", last), [(name, value) for name, value, _ in rows], ("Minimum", end), told),
+        "chart": charts.waterfall(
+            "parts", ("Last year", last), [(name, value) for name, value, _ in rows], ("Minimum", end), told
+        ),
         "weak": school["phase"] == "primary",
     }
 
@@ -259,9 +287,15 @@ def _limits(e: dict, parameters: dict) -> str:
     """Which limit changed the number, in the order in which they are applied, so that the sum can be redone."""
     if abs(e["limits_part_pp"]) < 0.005:
         return "No limit changed the number."
-    floor, cap, least, most = (parameters.get(name) for name in ("floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp"))
+    floor, cap, least, most = (
+        parameters.get(name) for name in ("floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp")
+    )
     if None in (floor, cap, least, most):
-        return "A lower limit raised the number." if e["limits_part_pp"] > 0 else "An upper limit lowered the number."
+        return (
+            "A lower limit raised the number."
+            if e["limits_part_pp"] > 0
+            else "An upper limit lowered the number."
+        )
     improvement = e["national_part_pp"] + e["context_part_pp"]
     told = []
     if improvement < floor:
@@ -269,7 +303,9 @@ def _limits(e: dict, parameters: dict) -> str:
             f"The national and context parts together may not be less than {number(floor, 1)}, so they count as {number(floor, 1)}."
         )
     elif improvement > cap:
-        told.append(f"The national and context parts together may not be more than {number(cap, 1)}, so they count as {number(cap, 1)}.")
+        told.append(
+            f"The national and context parts together may not be more than {number(cap, 1)}, so they count as {number(cap, 1)}."
+        )
     whole = e["return_to_normal_pp"] + min(max(improvement, floor), cap)
     if whole < least:
         told.append(f"No school is asked for less than {number(least, 1)} in all.")
@@ -279,11 +315,14 @@ def _limits(e: dict, parameters: dict) -> str:
 
 
 def _chances(e: dict) -> dict:
-    rows = [("If nothing really changes at the school", e["chance_unaided"]), ("If you gain the improvement asked", e["chance_if_real"])]
-    told = "; ".join(f"{name}: {words.chance(value)}" for name, value in rows) + "."
+    rows = [
+        ("If nothing really changes at the school", e["chance_unaided"]),
+        ("If you gain the improvement asked", e["chance_if_real"]),
+    ]
+    told = "; ".join(f"{name}: {text.chance(value)}" for name, value in rows) + "."
     return {
-        "unaided": words.chance(e["chance_unaided"]),
-        "real": words.chance(e["chance_if_real"]),
+        "unaided": text.chance(e["chance_unaided"]),
+        "real": text.chance(e["chance_if_real"]),
         "chart": charts.chances("chances", rows, told),
     }
 
@@ -294,7 +333,11 @@ def _ladder(school: dict, e: dict, release: str) -> dict:
     rungs = [
         (f"Your school, {year_words(release)}", last, "own"),
         ("Your minimum", e["minimum_attendance_shown_pct"], "minimum"),
-        (f"{words.phase_words(school['phase'])} schools in {_la(school)}, {year_words(release)}", e["la_attendance_pct"], "la"),
+        (
+            f"{text.phase_words(school['phase'])} schools in {_la(school)}, {year_words(release)}",
+            e["la_attendance_pct"],
+            "la",
+        ),
         ("Best quarter of similar schools", e["peers_best_quartile_attendance_pct"], "peers"),
         ("Your school before the pandemic, 2018/19", e["pre_pandemic_attendance_pct"], "before"),
     ]
@@ -304,15 +347,28 @@ def _ladder(school: dict, e: dict, release: str) -> dict:
         if not known(value):
             rows.append({"name": name, "value": "Not known", "step": "", "kind": kind})
             continue
-        step = words.rounded(value - last, 1)
-        rows.append({"name": name, "value": pct(value, 1), "step": signed(float(step), 1) if kind != "own" else "", "kind": kind})
+        step = text.rounded(value - last, 1)
+        rows.append(
+            {
+                "name": name,
+                "value": pct(value, 1),
+                "step": signed(float(step), 1) if kind != "own" else "",
+                "kind": kind,
+            }
+        )
     told = "; ".join(f"{name}: {pct(value, 1)}" for name, value, _ in there) + "."
     above = [name for name, value, kind in rungs if known(value) and kind != "own" and value > last]
-    return {"rows": rows, "chart": charts.dots("ladder", "The ladder: attendance, per cent", there, told), "leads": not above[1:]}
+    return {
+        "rows": rows,
+        "chart": charts.dots("ladder", "The ladder: attendance, per cent", there, told),
+        "leads": not above[1:],
+    }
 
 
 def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
-    """Similar schools by rank, and those named as doing better. A name is a link only when its page is in the same pack."""
+    """Similar schools by rank, and those named as doing better. A name is a link only when its page is in the
+    same pack.
+    """
     rows = []
     for row in inputs.peer_rows.rows(urn):
         peer = int(row["peer_urn"])
@@ -326,14 +382,19 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
                 "link": f"{peer}.html" if peer in inputs.school else "",
                 "la": other["la_name"] if known(other.get("la_name")) else "Not known",
                 "km": number(row["km"]) if known(row["km"]) else "Not known",
-                "closeness": words.CLOSENESS.get(closeness, closeness.capitalize()),
-                "baseline": pct(100 - other["baseline_pct"], 1) if known(other.get("baseline_pct")) else "Not known",
+                "closeness": text.CLOSENESS.get(closeness, closeness.capitalize()),
+                "baseline": pct(100 - other["baseline_pct"], 1)
+                if known(other.get("baseline_pct"))
+                else "Not known",
                 "named": bool(row["named"]),
                 **_traits(other),
             }
         )
     base = inputs.base.get(urn, {})
-    own = {"baseline": pct(100 - base["baseline_pct"], 1) if known(base.get("baseline_pct")) else "Not known", **_traits(school)}
+    own = {
+        "baseline": pct(100 - base["baseline_pct"], 1) if known(base.get("baseline_pct")) else "Not known",
+        **_traits(school),
+    }
     summary = inputs.peer_summary.get(urn, {})
     most = int(summary["n_peers"]) if known(summary.get("n_peers")) else len(rows)
     beyond = sum(row["rank"] > most for row in rows)
@@ -343,7 +404,9 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
         "own": own,
         "no_close": bool(summary.get("no_close_peers")),
         "widened": bool(summary.get("widened") or summary.get("code")),
-        "near": f"Ranks after {most} are almost as close as rank {most} and are listed because they do better." if beyond else "",
+        "near": f"Ranks after {most} are almost as close as rank {most} and are listed because they do better."
+        if beyond
+        else "",
     }
 
 
@@ -352,13 +415,21 @@ def _traits(school: dict) -> dict:
         "roll": number(school["roll"]) if known(school.get("roll")) else "Not known",
         "fsm": pct(school["fsm_pct"], 0) if known(school.get("fsm_pct")) else "Not known",
         "last": pct(100 - school["absence_pct"], 1) if known(school.get("absence_pct")) else "Not known",
-        "persistent": pct(school["persistent_pct"], 0) if known(school.get("persistent_pct")) else "Not known",
+        "persistent": pct(school["persistent_pct"], 0)
+        if known(school.get("persistent_pct"))
+        else "Not known",
     }
 
 
 def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
-    """What the estimate of typical attendance rests on, largest first; effects on attendance, so the sign of absence is turned round."""
-    rows = [(row["driver"], -row["contribution_pp"]) for row in inputs.driver_rows.rows(urn) if known(row["contribution_pp"])]
+    """What the estimate of typical attendance rests on, largest first; effects on attendance, so the sign of
+    absence is turned round.
+    """
+    rows = [
+        (row["driver"], -row["contribution_pp"])
+        for row in inputs.driver_rows.rows(urn)
+        if known(row["contribution_pp"])
+    ]
     if not rows:
         return None
     rows.sort(key=lambda row: (-abs(row[1]), row[0]))
@@ -366,8 +437,18 @@ def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
     typical = 100 - baseline["context_expected_pct"]
     table = [{"name": caveats.driver_name(name), "value": signed(value)} for name, value in shown]
     if rest:
-        table.append({"name": f"{words.plural(len(rest), 'other feature')} together", "value": signed(sum(v for _, v in rest))})
-    return {"phase": baseline["phase"], "start": pct(typical - sum(v for _, v in rows), 2), "rows": table, "typical": pct(typical, 2)}
+        table.append(
+            {
+                "name": f"{text.plural(len(rest), 'other feature')} together",
+                "value": signed(sum(v for _, v in rest)),
+            }
+        )
+    return {
+        "phase": baseline["phase"],
+        "start": pct(typical - sum(v for _, v in rows), 2),
+        "rows": table,
+        "typical": pct(typical, 2),
+    }
 
 
 def _persistent(inputs: PackInputs, school: dict) -> dict | None:
@@ -377,11 +458,16 @@ def _persistent(inputs: PackInputs, school: dict) -> dict | None:
     area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
     schools = f"{school['phase']} schools in {_la(school)}"
     place = f"Across {schools} it was {pct(area, 1)}." if area is not None else ""
-    own = [row.get("severe_pct") for row in inputs.history.rows(school["urn"]) if row["year"] == inputs.release]
+    own = [
+        row.get("severe_pct") for row in inputs.history.rows(school["urn"]) if row["year"] == inputs.release
+    ]
     severe = inputs.la_rates.get(("la", school["la_code"], school["phase"], "severe"))
     if own and known(own[-1]):
         place += f" Severely absent (half of their sessions or more) were {pct(own[-1], as_published_decimals(own[-1]))}."
     elif severe is not None:
         across = schools if area is None else "those schools"
         place += f" Severe absence (half of their sessions or more) is not published by school; across {across} it was {pct(severe, 1)}."
-    return {"shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])), "area": place.strip()}
+    return {
+        "shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])),
+        "area": place.strip(),
+    }

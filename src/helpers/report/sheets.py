@@ -1,4 +1,6 @@
-"""Accessible spreadsheets after the government's guidance: one marked table a sheet, a cover, a notes sheet, plain headings, fixed dates."""
+"""Accessible spreadsheets after the government's guidance: one marked table a sheet, a cover, a notes sheet,
+plain headings, fixed dates.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ import gptables as gpt
 import pandas as pd
 from gptables.core.wrappers import GPWorkbook
 
-from helpers import dictionary
-from helpers.report import words
-from helpers.report.words import known
+from helpers.base import dictionary
+from helpers.base import text as words
+from helpers.base.text import known
 
 LANGUAGE = "en-GB"
 MISSING = "[x]"
@@ -32,13 +34,15 @@ def table(
     headings: dict[str, str] | None = None,
     decimals: dict[str, int] | None = None,
 ) -> gpt.GPTable | None:
-    """A gptables table of those `columns` that the frame has, with plain headings (the dictionary's, or `headings`), number formats and `[x]`
-    where a figure is missing; None for an empty frame."""
+    """A gptables table of those `columns` that the frame has, with plain headings (the dictionary's, or
+    `headings`), number formats and `[x]` where a figure is missing; None for an empty frame."""
     columns = [name for name in columns if name in frame]
     if frame.empty or not columns:
         return None
     titles = [(headings or {}).get(name) or dictionary.label(name) for name in columns]
-    known_decimals = dictionary.read_dictionary().drop_duplicates("name").set_index("name")["decimals"].to_dict() | (decimals or {})
+    known_decimals = dictionary.read_dictionary().drop_duplicates("name").set_index("name")[
+        "decimals"
+    ].to_dict() | (decimals or {})
     out, formats = {}, []
     for name, heading in zip(columns, titles, strict=True):
         out[heading] = pd.Series([cell(value) for value in frame[name].tolist()], dtype="object")
@@ -46,7 +50,14 @@ def table(
             formats.append({"column": {"columns": [heading], "format": {"num_format": "0"}}})
         elif known(known_decimals.get(name)):
             places = int(known_decimals[name])
-            formats.append({"column": {"columns": [heading], "format": {"num_format": "#,##0" + ("." + "0" * places if places else "")}}})
+            formats.append(
+                {
+                    "column": {
+                        "columns": [heading],
+                        "format": {"num_format": "#,##0" + ("." + "0" * places if places else "")},
+                    }
+                }
+            )
     return gpt.GPTable(
         table=pd.DataFrame(out),
         table_name=table_name,
@@ -59,9 +70,16 @@ def table(
 
 
 def write(
-    path: Path, sheets: dict[str, gpt.GPTable | None], title: str, about: list[str], notes: list[tuple[str, str]], sample: bool
+    path: Path,
+    sheets: dict[str, gpt.GPTable | None],
+    title: str,
+    about: list[str],
+    notes: list[tuple[str, str]],
+    sample: bool,
 ) -> None:
-    """Write a spreadsheet with a cover, a notes sheet and one sheet per table; tables that are None are left out. `notes`: reference and text."""
+    """Write a spreadsheet with a cover, a notes sheet and one sheet per table; tables that are None are left
+    out. `notes`: reference and text.
+    """
     there = {name: one for name, one in sheets.items() if one is not None}
     intro = ([f"{words.INVENTED}."] if sample else []) + [words.MARKING, words.FORMULA]
     with warnings.catch_warnings():
@@ -73,10 +91,16 @@ def write(
             cover=gpt.Cover(title=title, intro=intro, about=about),
             notes_table=pd.DataFrame(notes, columns=["Note reference", "Note text"]),
             auto_width={label: False for label in there} | {"Contents": False, "Notes": False},
-            workbook_options={"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
+            workbook_options={
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "strings_to_numbers": False,
+            },
         )
         comments = words.FORMULA + (f" {words.INVENTED}." if sample else "")
-        book.set_properties({"title": title, "subject": words.MARKING, "comments": comments, "created": FIXED_DATE})
+        book.set_properties(
+            {"title": title, "subject": words.MARKING, "comments": comments, "created": FIXED_DATE}
+        )
         for label, one in there.items():
             _lay_out(book.get_worksheet_by_name(label), one)
         for label, widths in (("Cover", (110,)), ("Contents", (20, 100)), ("Notes", (20, 100))):
@@ -84,7 +108,10 @@ def write(
                 book.get_worksheet_by_name(label).set_column(i, i, width)
             _print_on(book.get_worksheet_by_name(label), 1)
         tallest = 16 * max(_lines(text, 100) for _, text in notes)
-        for i in range(len(notes)):  # under title, instruction and heading; gptables may change the order of the notes, so all are as tall
+        for i in range(
+            len(notes)
+            # under title, instruction and heading; gptables may change the order of the notes, so all are as tall
+        ):
             book.get_worksheet_by_name("Notes").set_row(3 + i, tallest)
         book.close()
     _set_language(path)
@@ -98,7 +125,9 @@ def _lay_out(sheet, one: gpt.GPTable) -> None:
     sheet.repeat_columns(0, 1 if "School name" in one.table.columns else 0)
     widths = [_width(one.table[column], column) for column in one.table.columns]
     lines = max(_lines(column, width) for column, width in zip(one.table.columns, widths, strict=True))
-    sheet.set_row(one.data_range[0], 16 * lines)  # not every program finds the height of wrapped headings by itself
+    sheet.set_row(
+        one.data_range[0], 16 * lines
+    )  # not every program finds the height of wrapped headings by itself
     for i, width in enumerate(widths):
         sheet.set_column(i, i, width)
 
@@ -123,7 +152,9 @@ def _lines(heading: str, width: float) -> int:
 
 
 def cell(value):
-    """A cell that gptables leaves alone: missing as a shorthand, truth in words, text without its markup for links and notes."""
+    """A cell that gptables leaves alone: missing as a shorthand, truth in words, text without its markup for
+    links and notes.
+    """
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if not known(value):
@@ -137,13 +168,17 @@ def cell(value):
 
 
 def _width(values: pd.Series, heading: str) -> float:
-    """Column width in characters: the longest cell within reason, wide enough for the longest word of the heading."""
+    """Column width in characters: the longest cell within reason, wide enough for the longest word of the
+    heading.
+    """
     longest = max((len(str(v)) for v in values.head(3000) if isinstance(v, str)), default=8)
     return float(min(max(longest + 2, max(len(word) for word in heading.split()) + 3, 11), 60))
 
 
 def _set_language(path: Path) -> None:
-    """Add the language to the document's properties (XlsxWriter cannot), keeping the fixed dates of its entries."""
+    """Add the language to the document's properties (XlsxWriter cannot), keeping the fixed dates of its
+    entries.
+    """
     handle, temporary = tempfile.mkstemp(suffix=".xlsx", dir=path.parent)
     os.close(handle)
     try:
@@ -151,7 +186,10 @@ def _set_language(path: Path) -> None:
             for entry in old.infolist():
                 data = old.read(entry)
                 if entry.filename == "docProps/core.xml":
-                    data = data.replace(b"</cp:coreProperties>", f"<dc:language>{LANGUAGE}</dc:language></cp:coreProperties>".encode())
+                    data = data.replace(
+                        b"</cp:coreProperties>",
+                        f"<dc:language>{LANGUAGE}</dc:language></cp:coreProperties>".encode(),
+                    )
                 new.writestr(entry, data, zipfile.ZIP_DEFLATED)
         os.replace(temporary, path)
     finally:

@@ -1,6 +1,8 @@
-"""What a regional team receives on support: the referral sheet with columns for a person's decision, the places proposed, the sites, one page.
+"""What a regional team receives on support: the referral sheet with columns for a person's decision, the
+places proposed, the sites, one page.
 
-Everything is a proposal. The CSV and the spreadsheet hold the same rows; the sheet that comes back filled in is read as decisions.
+Everything is a proposal. The CSV and the spreadsheet hold the same rows; the sheet that comes back filled in
+is read as decisions.
 """
 
 from __future__ import annotations
@@ -12,17 +14,22 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from helpers.params import ENGLAND, Parameters
-from helpers.report import hub_map, sheets, words
+from helpers.base import text as words
+from helpers.base.params import ENGLAND, Parameters
+from helpers.base.store import atomic_folder
+from helpers.base.text import number, pct, plural, year_words
+from helpers.report import hub_map, sheets
 from helpers.report.pages import ASSETS, environment
-from helpers.report.words import number, pct, plural, year_words
-from helpers.store import atomic_folder
 from helpers.support.routing import DECISION_COLUMNS, TIERS, odds, year_before
 from helpers.support.siting import BEST, BY_PLACES, NOW, HubPlan
 
 CSV, BOOK = "confidential-referrals.csv", "confidential-referrals.xlsx"
 MOST_ROWS = 150
-TIER_WORDS = {"intensive": "Intensive help", "light_touch": "Light-touch help", "talk_to_us": "A talk, no place"}
+TIER_WORDS = {
+    "intensive": "Intensive help",
+    "light_touch": "Light-touch help",
+    "talk_to_us": "A talk, no place",
+}
 OUTCOMES = {
     "offered": "A place is proposed",
     "lost_draw": "No place: lost the draw",
@@ -48,7 +55,12 @@ SITES = [
     "gain_pupils",
     "covered_pct",
 ]
-HEADINGS = {"place": "Place proposed", "place_why": "Why this place, or none", "region_name": "Region", "why": "Why it is on the list"}
+HEADINGS = {
+    "place": "Place proposed",
+    "place_why": "Why this place, or none",
+    "region_name": "Region",
+    "why": "Why it is on the list",
+}
 REASON_HEADINGS = {"reason": "Reason", "schools": "Schools"}
 NOTES = [
     (
@@ -59,15 +71,25 @@ NOTES = [
         "luck",
         "With no policy at all, and nothing changed, about as many schools would be on such a list. Being on it is a reason to offer help.",
     ),
-    ("two", "A school is listed only when it was above what it was asked in two years running, each measured from its own starting point."),
-    ("place", "Greatest need first, within each hub’s places and the travel limit; then the least distance. Distances are straight lines."),
+    (
+        "two",
+        "A school is listed only when it was above what it was asked in two years running, each measured from its own starting point.",
+    ),
+    (
+        "place",
+        "Greatest need first, within each hub’s places and the travel limit; then the least distance. Distances are straight lines.",
+    ),
     ("sites", "Nobody has asked the schools named as possible hubs whether they are willing."),
 ]
 
 
 def referral_sheet(referrals: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
-    """One row per school on the list with the place proposed, greatest need first within each kind of help; decisions last. Columns `SHEET`."""
-    places = offers[["urn", "outcome", "hub_name", "hub_urn", "km", "same_trust", "why"]].rename(columns={"why": "place_why"})
+    """One row per school on the list with the place proposed, greatest need first within each kind of help;
+    decisions last. Columns `SHEET`.
+    """
+    places = offers[["urn", "outcome", "hub_name", "hub_urn", "km", "same_trust", "why"]].rename(
+        columns={"why": "place_why"}
+    )
     out = referrals.merge(places, on="urn", how="left", validate="1:1")
     neither = np.where(out["tier"].eq("talk_to_us"), "None: a talk only", "None: a person decided so")
     out["place"] = out["outcome"].map(OUTCOMES).fillna(pd.Series(neither, index=out.index))
@@ -79,28 +101,55 @@ def write_support(
     to: Path, run: Parameters, sheet: pd.DataFrame, left_out: pd.DataFrame, plan: HubPlan, points: pd.DataFrame, boundaries: gpd.GeoDataFrame,
     missing: list[str],
 ) -> None:  # fmt: skip
-    """Write `index.html`, the referral sheet as CSV and as a spreadsheet, and the style sheet to the folder `to`, whole or not at all.
+    """Write `index.html`, the referral sheet as CSV and as a spreadsheet, and the style sheet to the folder
+    `to`, whole or not at all.
 
-    `sheet` of `referral_sheet` and `left_out` of the region; `plan` of all England; `points` of `siting.map_points` and `boundaries` those to draw;
-    `missing`: sentences on what is not there.
+    `sheet` of `referral_sheet` and `left_out` of the region; `plan` of all England; `points` of
+    `siting.map_points` and `boundaries` those to draw; `missing`: sentences on what is not there.
     """
     sites = plan.sites if run.region == ENGLAND else plan.sites[plan.sites["region_name"] == run.region]
     told = [
-        words.reason_name(code) if code in words.REASONS else text for code, text in zip(left_out["code"], left_out["words"], strict=True)
+        words.reason_name(code) if code in words.REASONS else text
+        for code, text in zip(left_out["code"], left_out["words"], strict=True)
     ]
-    reasons = left_out.assign(reason=told).groupby("reason").size().reset_index(name="schools").sort_values("schools", ascending=False)
+    reasons = (
+        left_out.assign(reason=told)
+        .groupby("reason")
+        .size()
+        .reset_index(name="schools")
+        .sort_values("schools", ascending=False)
+    )
     title = f"{run.region}: support after {year_words(run.release)}"
     with atomic_folder(to) as folder:
         (folder / "assets").mkdir()
         shutil.copy(ASSETS / "pack.css", folder / "assets" / "pack.css")
-        sheet.to_csv(folder / CSV, index=False, encoding="utf-8-sig", lineterminator="\n", date_format="%Y-%m-%d")
+        sheet.to_csv(
+            folder / CSV, index=False, encoding="utf-8-sig", lineterminator="\n", date_format="%Y-%m-%d"
+        )
         made = {
             "Referrals": sheets.table(
-                _worded(sheet), SHEET, "referrals", f"Schools proposed for help: {run.region}", run.is_sample, HEADINGS
+                _worded(sheet),
+                SHEET,
+                "referrals",
+                f"Schools proposed for help: {run.region}",
+                run.is_sample,
+                HEADINGS,
             ),
-            "Sites": sheets.table(sites, SITES, "sites", f"Where the next hubs could open: {run.region}", run.is_sample, HEADINGS),
+            "Sites": sheets.table(
+                sites,
+                SITES,
+                "sites",
+                f"Where the next hubs could open: {run.region}",
+                run.is_sample,
+                HEADINGS,
+            ),
             "Not routed": sheets.table(
-                reasons, list(reasons), "left_out", "Schools never routed, with the reason", run.is_sample, {"schools": "Schools"}
+                reasons,
+                list(reasons),
+                "left_out",
+                "Schools never routed, with the reason",
+                run.is_sample,
+                {"schools": "Schools"},
             ),
         }
         about = [
@@ -111,14 +160,18 @@ def write_support(
         ]
         sheets.write(folder / BOOK, made, title, about, NOTES, run.is_sample)
         page = (
-            environment().get_template("support.html").render(**_page(run, title, sheet, reasons, sites, plan, points, boundaries, missing))
+            environment()
+            .get_template("support.html")
+            .render(**_page(run, title, sheet, reasons, sites, plan, points, boundaries, missing))
         )
         (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")
 
 
 def _worded(sheet: pd.DataFrame) -> pd.DataFrame:
     decided = {column: sheet[column].replace("", None) for column in DECISION_COLUMNS}
-    return sheet.assign(tier=sheet["tier"].map(TIER_WORDS), phase=sheet["phase"].map(words.phase_words), **decided)
+    return sheet.assign(
+        tier=sheet["tier"].map(TIER_WORDS), phase=sheet["phase"].map(words.phase_words), **decided
+    )
 
 
 def _page(run, title, sheet, reasons, sites, plan, points, boundaries, missing) -> dict:
@@ -139,12 +192,20 @@ def _page(run, title, sheet, reasons, sites, plan, points, boundaries, missing) 
         "counts": [(TIER_WORDS[t], number(len(rows)), _places(rows)) for t, rows in listed.items()],
         "rows": [_row(r) for r in sheet.head(MOST_ROWS).to_dict("records")],
         "more": number(len(sheet) - MOST_ROWS) if len(sheet) > MOST_ROWS else "",
-        "reasons": [(row.reason[0].upper() + row.reason[1:], number(row.schools)) for row in reasons.itertuples()],
+        "reasons": [
+            (row.reason[0].upper() + row.reason[1:], number(row.schools)) for row in reasons.itertuples()
+        ],
         "limit": f"{plan.limit_km:g}",
-        "plans": [_plan(name, comparison.loc[name], plan.limit_km) for name in (NOW, BEST, BY_PLACES) if name in comparison.index],
+        "plans": [
+            _plan(name, comparison.loc[name], plan.limit_km)
+            for name in (NOW, BEST, BY_PLACES)
+            if name in comparison.index
+        ],
         "naive": _naive(comparison, plan.limit_km),
         "no_plan": "" if len(comparison) else plan.solver.status,
-        "map": hub_map.hub_map("sites", f"{run.region}: hubs and the schools near them", boundaries, points, described)
+        "map": hub_map.hub_map(
+            "sites", f"{run.region}: hubs and the schools near them", boundaries, points, described
+        )
         if len(plan.leads)
         else "",
         "sites": [
@@ -157,12 +218,20 @@ def _page(run, title, sheet, reasons, sites, plan, points, boundaries, missing) 
 
 def _places(rows: pd.DataFrame) -> str:
     proposed = rows["place"].eq(OUTCOMES["offered"]).sum()
-    return f"{plural(int(proposed), 'place')} proposed" if len(rows) and rows["tier"].iloc[0] != "talk_to_us" else "no place is offered"
+    return (
+        f"{plural(int(proposed), 'place')} proposed"
+        if len(rows) and rows["tier"].iloc[0] != "talk_to_us"
+        else "no place is offered"
+    )
 
 
 def _row(r: dict) -> dict:
     known = words.known
-    aims = [f"Agreed ambition: {pct(r['agreed_attendance_pct'], 1)}."] if known(r["agreed_attendance_pct"]) else []
+    aims = (
+        [f"Agreed ambition: {pct(r['agreed_attendance_pct'], 1)}."]
+        if known(r["agreed_attendance_pct"])
+        else []
+    )
     aims += [f"Challenge: {r['challenges']}"] if r["challenges"] else []
     decided = f"{r['decision']}: {r['reason']} ({r['decided_by']}, {r['date']})" if r["decision"] else ""
     place = r["place_why"] if known(r["place_why"]) else r["place"]
@@ -178,8 +247,14 @@ def _short(r: dict) -> str:
     if r["tier"] == "talk_to_us":
         far = f"{number(r['fixed_z'], 1)} usual yearly errors above in {year_words(r['year'])}, from the first starting point"
         return f"{far}; by luck {odds(r['chance_by_luck'])}."
-    years = ((r["shortfall_pp_before"], r["z_before"], year_before(r["year"])), (r["shortfall_pp"], r["z"], r["year"]))
-    parts = [f"{number(pp, 1)} points in {year_words(year)} ({number(z, 1)} usual yearly errors)" for pp, z, year in years]
+    years = (
+        (r["shortfall_pp_before"], r["z_before"], year_before(r["year"])),
+        (r["shortfall_pp"], r["z"], r["year"]),
+    )
+    parts = [
+        f"{number(pp, 1)} points in {year_words(year)} ({number(z, 1)} usual yearly errors)"
+        for pp, z, year in years
+    ]
     return f"{parts[0]} and {parts[1]}; by luck {odds(r['chance_by_luck'])}."
 
 
@@ -196,5 +271,9 @@ def _plan(name: str, row: pd.Series, limit: float) -> dict:
 
 def _naive(comparison: pd.DataFrame, limit: float) -> str:
     """The naive plans in a sentence."""
-    others = comparison.drop(index=[NOW, BEST, BY_PLACES, "greedy"], errors="ignore")[f"covered_{limit:g}km_pct"]
-    return words.listed([f"{pct(value, 1)} ({name})" for name, value in others.items()]) if len(others) else ""
+    others = comparison.drop(index=[NOW, BEST, BY_PLACES, "greedy"], errors="ignore")[
+        f"covered_{limit:g}km_pct"
+    ]
+    return (
+        words.listed([f"{pct(value, 1)} ({name})" for name, value in others.items()]) if len(others) else ""
+    )

@@ -1,4 +1,6 @@
-"""The regional spreadsheet, after the government's guidance on accessibility: one marked table a sheet, a notes sheet, a dictionary."""
+"""The regional spreadsheet, after the government's guidance on accessibility: one marked table a sheet, a
+notes sheet, a dictionary.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from pathlib import Path
 import gptables as gpt
 import pandas as pd
 
-from helpers import dictionary
-from helpers.report import gate, sheets, words
+from helpers.base import dictionary, text
+from helpers.base.text import year_words
+from helpers.report import quality, sheets
 from helpers.report.inputs import PackInputs
-from helpers.report.words import year_words
 
 MOST_PEER_ROWS = 20_000
 
@@ -34,7 +36,10 @@ EXTRA_LABELS = {
 }
 NOTES = [
     ("formula", "The formula is ours, not DfE’s. DfE has not published how it sets its own expectations."),
-    ("absence", "Absence is the share of possible sessions that pupils missed, as published. Attendance is 100% less absence."),
+    (
+        "absence",
+        "Absence is the share of possible sessions that pupils missed, as published. Attendance is 100% less absence.",
+    ),
     (
         "parts",
         "Return to normal, national part, context part and limits add up to the improvement asked, in percentage points. Last year’s "
@@ -50,16 +55,21 @@ NOTES = [
         "For primary schools the intervals, the chances and the weight given to last year’s figure rest on weaker evidence: there are no "
         "consecutive years from before the pandemic to test them on.",
     ),
-    ("cause", "Similar schools and typical attendance are patterns in the data. They do not show that one thing causes another."),
+    (
+        "cause",
+        "Similar schools and typical attendance are patterns in the data. They do not show that one thing causes another.",
+    ),
 ]
 
 
 def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], path: Path) -> None:
-    """Write the spreadsheet to `path`. `frame` is `region.school_frame` and `areas` the rows of `region.la_table`.
+    """Write the spreadsheet to `path`. `frame` is `region.school_frame` and `areas` the rows of
+    `region.la_table`.
 
-    Figures are written unrounded and shown to the decimals of the dictionary; what is missing is written `[x]`.
+    Figures are written unrounded and shown to the decimals of the dictionary; what is missing is written
+    `[x]`.
     """
-    title = f"Attendance expectations for {year_words(words.year_after(inputs.release))}: {inputs.region_name}"
+    title = f"Attendance expectations for {year_words(text.year_after(inputs.release))}: {inputs.region_name}"
     about = [
         f"Each school’s minimum improvement in attendance on {year_words(inputs.release)}, how it is made, and the schools most like it.",
         f"{sheets.MISSING} means that a figure is not available or does not apply. Nothing is estimated in its place.",
@@ -71,7 +81,9 @@ def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], p
 
 def _sheets(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict]) -> dict[str, gpt.GPTable | None]:
     place, year = inputs.region_name, year_words(inputs.release)
-    worded = frame.assign(status=frame["status"].map(words.reason_name), phase=frame["phase"].map(words.phase_words))
+    worded = frame.assign(
+        status=frame["status"].map(text.reason_name), phase=frame["phase"].map(text.phase_words)
+    )
     assessed = worded[frame["ask_pp"].notna()]
     peers, scope = _peers(inputs)
     return {
@@ -84,17 +96,36 @@ def _sheets(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict]) -> dict[
             f"Minimum improvement of each school of {place}{refs('formula', 'parts', 'chance', 'primary')}",
         ),
         "Similar schools": _table(inputs, peers, PEERS, "peers", f"{scope}{refs('cause')}"),
-        "Local authorities": _table(inputs, pd.DataFrame(areas), list(AREAS), "areas", f"Local authorities of {place}, {year}", AREAS),
+        "Local authorities": _table(
+            inputs, pd.DataFrame(areas), list(AREAS), "areas", f"Local authorities of {place}, {year}", AREAS
+        ),
         "Quality": _table(
-            inputs, pd.DataFrame(gate.reconciliation(inputs)), list(GATE), "quality", "Our figures beside the published ones", GATE
+            inputs,
+            pd.DataFrame(quality.reconciliation(inputs)),
+            list(GATE),
+            "quality",
+            "Our figures beside the published ones",
+            GATE,
         ),
         "Reasons": _table(
-            inputs, pd.DataFrame(gate.statuses(inputs, frame)), list(REASONS), "reasons", "Schools with and without a minimum", REASONS
+            inputs,
+            pd.DataFrame(quality.statuses(inputs, frame)),
+            list(REASONS),
+            "reasons",
+            "Schools with and without a minimum",
+            REASONS,
         ),
         "Flags": _table(
-            inputs, pd.DataFrame(gate.flags_of_region(inputs)), list(FLAGS), "flags", "Figures that a person should look at", FLAGS
+            inputs,
+            pd.DataFrame(quality.flags_of_region(inputs)),
+            list(FLAGS),
+            "flags",
+            "Figures that a person should look at",
+            FLAGS,
         ),
-        "Dictionary": _table(inputs, _dictionary(), list(MEANINGS), "dictionary", "What each column means", MEANINGS),
+        "Dictionary": _table(
+            inputs, _dictionary(), list(MEANINGS), "dictionary", "What each column means", MEANINGS
+        ),
     }
 
 
@@ -131,7 +162,13 @@ DECIMALS = {
     "schools": 0, "assessed": 0, "count": 0, "pupil_days": 0, "primary_attendance": 1, "secondary_attendance": 1, "primary_ask": 2,
     "secondary_ask": 2, "ours_pct": 2, "published_pct": 2, "difference_pp": 2, "tolerance_pp": 2,
 }  # fmt: skip
-MEANINGS = {"table": "Table", "name": "Name in the CSV files", "label": "Heading", "unit": "Unit", "source": "Source"}
+MEANINGS = {
+    "table": "Table",
+    "name": "Name in the CSV files",
+    "label": "Heading",
+    "unit": "Unit",
+    "source": "Source",
+}
 
 
 def _dictionary() -> pd.DataFrame:
@@ -144,14 +181,21 @@ def _dictionary() -> pd.DataFrame:
         "peers": ["peer_urn", "rank", "km", "closeness", "named"],
     }
     keep = [row.name in wanted.get(row.table, ()) for row in frame.itertuples(index=False)]
-    return frame[keep].drop_duplicates("name").assign(unit=lambda found: found["unit"].replace("", "No unit")).reset_index(drop=True)
+    return (
+        frame[keep]
+        .drop_duplicates("name")
+        .assign(unit=lambda found: found["unit"].replace("", "No unit"))
+        .reset_index(drop=True)
+    )
 
 
 def _peers(inputs: PackInputs) -> tuple[pd.DataFrame, str]:
     """Similar schools with names; only the named ones where all would be too many rows for a spreadsheet."""
     peers = peer_frame(inputs)
     if len(peers) > MOST_PEER_ROWS:
-        return peers[peers["named"]], f"Similar schools that do better, {inputs.region_name}. All similar schools are in the CSV file"
+        return peers[
+            peers["named"]
+        ], f"Similar schools that do better, {inputs.region_name}. All similar schools are in the CSV file"
     return peers, f"Similar schools, {inputs.region_name}"
 
 
@@ -161,21 +205,31 @@ def peer_frame(inputs: PackInputs) -> pd.DataFrame:
         columns={"urn": "peer_urn", "school_name": "peer_name", "la_name": "peer_la"}
     )
     peers = inputs.peers.merge(inputs.schools[["urn", "school_name"]], on="urn", how="left", validate="m:1")
-    return peers.merge(names, on="peer_urn", how="left", validate="m:1").sort_values(["urn", "rank"], ignore_index=True)
+    return peers.merge(names, on="peer_urn", how="left", validate="m:1").sort_values(
+        ["urn", "rank"], ignore_index=True
+    )
 
 
 def _table(
-    inputs: PackInputs, frame: pd.DataFrame, columns: list[str], table_name: str, title: str, headings: dict[str, str] | None = None
+    inputs: PackInputs,
+    frame: pd.DataFrame,
+    columns: list[str],
+    table_name: str,
+    title: str,
+    headings: dict[str, str] | None = None,
 ) -> gpt.GPTable | None:
     return sheets.table(frame, columns, table_name, title, inputs.sample, headings or EXTRA_LABELS, DECIMALS)
 
 
 def write_csv_files(inputs: PackInputs, frame: pd.DataFrame, schools: Path, peers: Path) -> None:
-    """The columns of the sheets as CSV under their own names: figures unrounded, missing as an empty cell, distances as they are shown.
+    """The columns of the sheets as CSV under their own names: figures unrounded, missing as an empty cell,
+    distances as they are shown.
 
     With a byte-order mark, so that Excel reads accents.
     """
     columns = [name for name in dict.fromkeys(SCHOOLS + EXPECTATIONS) if name in frame]
     frame[columns].to_csv(schools, index=False, encoding="utf-8-sig", lineterminator="\n")
     similar = peer_frame(inputs)[PEERS]
-    similar.assign(km=similar["km"].round(1)).to_csv(peers, index=False, encoding="utf-8-sig", lineterminator="\n")
+    similar.assign(km=similar["km"].round(1)).to_csv(
+        peers, index=False, encoding="utf-8-sig", lineterminator="\n"
+    )

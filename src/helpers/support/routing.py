@@ -1,8 +1,10 @@
-"""From verdicts to offers: who is on the referral list and why, what people recorded, and who is offered a place at which hub.
+"""From verdicts to offers: who is on the referral list and why, what people recorded, and who is offered a
+place at which hub.
 
-Nothing here decides. The list carries reasons in words and empty columns for a person's decision; places are a proposal. A school is listed
-only on two years' verdicts, each measured from that year's own starting point: one year's miss is mostly luck, and even two are weak evidence
-about one school (with no policy at all about as many schools would be listed). Distances are straight lines on the National Grid.
+Nothing here decides. The list carries reasons in words and empty columns for a person's decision; places are
+a proposal. A school is listed only on two years' verdicts, each measured from that year's own starting point:
+one year's miss is mostly luck, and even two are weak evidence about one school (with no policy at all about
+as many schools would be listed). Distances are straight lines on the National Grid.
 """
 
 from __future__ import annotations
@@ -15,11 +17,22 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import norm
 
-from helpers.support.agreed import newest_ambitions
+from helpers.records.agreed import newest_ambitions
 
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
 TIERS = ("intensive", "light_touch", "talk_to_us")
-ABOUT = ["urn", "school_name", "la_name", "region_name", "phase", "status", "roll", "trust_name", "easting", "northing"]
+ABOUT = [
+    "urn",
+    "school_name",
+    "la_name",
+    "region_name",
+    "phase",
+    "status",
+    "roll",
+    "trust_name",
+    "easting",
+    "northing",
+]
 RAREST = 500  # no chance smaller than one in this many is told
 FLAGS = ("reopened", "met_as_published")
 DECISION_COLUMNS = ("decision", "decided_by", "date", "reason")
@@ -34,21 +47,35 @@ LEFT_OUT = {
 
 
 class Rules(BaseModel):
-    """Thresholds and limits of routing and hub places. `z` counts a school's usual yearly error; the capacities are those announced."""
+    """Thresholds and limits of routing and hub places. `z` counts a school's usual yearly error; the
+    capacities are those announced.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    light_z: float = Field(0.5, description="two years running above this, re-based: light-touch support (about 5,100 schools)")
-    intensive_z: float = Field(1.5, description="two years running above this, re-based: intensive support (about 500 schools)")
+    light_z: float = Field(
+        0.5, description="two years running above this, re-based: light-touch support (about 5,100 schools)"
+    )
+    intensive_z: float = Field(
+        1.5, description="two years running above this, re-based: intensive support (about 500 schools)"
+    )
     talk_z: float = Field(1.25, description="above this from the first starting point: a talk, no place")
     intensive_places: int = Field(6, ge=0, description="intensive places at a hub")
     light_places: int = Field(56, ge=0, description="light-touch places at a hub")
     travel_limit_km: float = Field(40.0, gt=0, description="no place further away than this")
     road_factor: float = Field(1.0, ge=1, description="km counted for a km of straight line")
-    other_region_km: float = Field(20.0, ge=0, description="a hub in another region counts as this much further away")
-    own_trust: Literal["flag", "forbid"] = Field("flag", description="a hub of the school's own trust: allowed and flagged, or not allowed")
-    own_trust_km: float = Field(20.0, ge=0, description="a hub of the school's own trust counts as this much further away")
-    tie_pupils: float = Field(0.5, gt=0, description="needs in the same step of this many pupils tie; rates are published to 0.1 pp")
+    other_region_km: float = Field(
+        20.0, ge=0, description="a hub in another region counts as this much further away"
+    )
+    own_trust: Literal["flag", "forbid"] = Field(
+        "flag", description="a hub of the school's own trust: allowed and flagged, or not allowed"
+    )
+    own_trust_km: float = Field(
+        20.0, ge=0, description="a hub of the school's own trust counts as this much further away"
+    )
+    tie_pupils: float = Field(
+        0.5, gt=0, description="needs in the same step of this many pupils tie; rates are published to 0.1 pp"
+    )
     seed: int = Field(2025, ge=0, description="seed of the lottery")
 
     @model_validator(mode="after")
@@ -59,14 +86,17 @@ class Rules(BaseModel):
 
     def shown(self) -> pd.DataFrame:
         """The rules as a table: rule, value, meaning."""
-        rows = [(name, str(getattr(self, name)), field.description) for name, field in type(self).model_fields.items()]
+        rows = [
+            (name, str(getattr(self, name)), field.description)
+            for name, field in type(self).model_fields.items()
+        ]
         return pd.DataFrame(rows, columns=["rule", "value", "meaning"])
 
 
 @dataclass(frozen=True)
 class Routed:
-    """`referrals` (one row per school listed, greatest need first), `left_out` (urn, code, words), `counts` (answer, schools; every school of the
-    register and every other school with a verdict is counted once)."""
+    """`referrals` (one row per school listed, greatest need first), `left_out` (urn, code, words), `counts`
+    (answer, schools; every school of the register and every other school with a verdict is counted once)."""
 
     referrals: pd.DataFrame
     left_out: pd.DataFrame
@@ -80,7 +110,9 @@ def year_before(year: str) -> str:
 
 
 def _checked(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts with `fixed_z` and the flags filled in where the frame has none. Raises ValueError for anything that cannot be meant."""
+    """Verdicts with `fixed_z` and the flags filled in where the frame has none. Raises ValueError for
+    anything that cannot be meant.
+    """
     lacking = {"urn", "year", "z", "verdict", "shortfall_pp"} - set(verdicts)
     if lacking:
         raise ValueError(f"verdicts lack the columns {sorted(lacking)}")
@@ -97,8 +129,8 @@ def _checked(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def two_years(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The last year of `verdicts` and the one before side by side: urn, year, and verdict, z, shortfall_pp, fixed_z and flags, each also with
-    `_before`. Every school with any verdict has a row."""
+    """The last year of `verdicts` and the one before side by side: urn, year, and verdict, z, shortfall_pp,
+    fixed_z and flags, each also with `_before`. Every school with any verdict has a row."""
     given = _checked(verdicts)
     last = given["year"].max() if len(given) else ""
     then = given[given["year"] == (year_before(last) if last else "")].drop(columns="year")
@@ -111,30 +143,37 @@ def two_years(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_by_threshold(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """How many schools each threshold would list: z, schools (both years above it), expected_if_improved (had every school with two verdicts
-    made exactly the improvement asked, with one year's luck independent of the next)."""
+    """How many schools each threshold would list: z, schools (both years above it), expected_if_improved (had
+    every school with two verdicts made exactly the improvement asked, with one year's luck independent of the
+    next)."""
     thresholds = np.arange(0, 2.51, 0.25)
     both = two_years(verdicts)
     low = both[["z", "z_before"]].min(axis=1, skipna=False)
     known = int(low.notna().sum())
     schools = [int((low > t).sum()) for t in thresholds]
-    return pd.DataFrame({"z": thresholds, "schools": schools, "expected_if_improved": known * norm.sf(thresholds) ** 2})
+    return pd.DataFrame(
+        {"z": thresholds, "schools": schools, "expected_if_improved": known * norm.sf(thresholds) ** 2}
+    )
 
 
 def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = None) -> Routed:
     """The referral list, the talk list, and who was left out and why.
 
-    `verdicts` (as from `monitor.verdicts`, two years below each other): urn, year, z (shortfall / usual yearly error, from that year's own baseline),
-    verdict (`VERDICTS`), shortfall_pp (absence above the target, net of area movement and shocks), and where known fixed_z (from the first year's
-    baseline), reopened (changed circumstances opened the target again) and met_as_published (the published rate reached the minimum in the school's
-    report: never counted as a miss). `register`: table `schools`. A school is listed only when the register says `assessed`, so never a special
-    school, and only with a verdict for both years (for a talk, the last). Raises ValueError for a doubled or unknown verdict.
+    `verdicts` (as from `monitor.verdicts`, two years below each other): urn, year, z (shortfall / usual
+    yearly error, from that year's own baseline), verdict (`VERDICTS`), shortfall_pp (absence above the
+    target, net of area movement and shocks), and where known fixed_z (from the first year's baseline),
+    reopened (changed circumstances opened the target again) and met_as_published (the published rate reached
+    the minimum in the school's report: never counted as a miss). `register`: table `schools`. A school is
+    listed only when the register says `assessed`, so never a special school, and only with a verdict for both
+    years (for a talk, the last). Raises ValueError for a doubled or unknown verdict.
     """
     each = register.reindex(columns=ABOUT).merge(two_years(verdicts), on="urn", how="outer", validate="1:1")
     each["need_pupils"] = each["shortfall_pp"] / 100 * each["roll"]
     each["answer"] = _answers(each, rules or Rules())
     listed = each[each["answer"].isin(TIERS)].rename(columns={"answer": "tier"})
-    listed = listed.sort_values(["tier", "need_pupils", "urn"], ascending=[True, False, True], ignore_index=True)
+    listed = listed.sort_values(
+        ["tier", "need_pupils", "urn"], ascending=[True, False, True], ignore_index=True
+    )
     by_luck = norm.sf(listed["z"]) * norm.sf(listed["z_before"])
     listed["chance_by_luck"] = np.where(listed["tier"] == "talk_to_us", norm.sf(listed["fixed_z"]), by_luck)
     listed["why"] = [_why(row) for row in listed.to_dict("records")]
@@ -142,13 +181,17 @@ def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = 
         listed[column] = pd.Series("", index=listed.index, dtype="str")
     out = each[~each["answer"].isin([*TIERS, "not_listed"])]
     out = out[["urn", "answer"]].rename(columns={"answer": "code"}).sort_values("urn", ignore_index=True)
-    out["words"] = out["code"].map(LEFT_OUT).fillna("has no expectation in this release, so there is nothing to miss")
+    out["words"] = (
+        out["code"].map(LEFT_OUT).fillna("has no expectation in this release, so there is nothing to miss")
+    )
     counts = each["answer"].value_counts().rename_axis("answer").reset_index(name="schools")
     return Routed(listed.drop(columns=["status", *FLAGS, *(f"{f}_before" for f in FLAGS)]), out, counts)
 
 
 def _answers(each: pd.DataFrame, rules: Rules) -> np.ndarray:
-    """A tier, `not_listed`, or the code of why not, for each row: the first that applies. A school's status stands for itself."""
+    """A tier, `not_listed`, or the code of why not, for each row: the first that applies. A school's status
+    stands for itself.
+    """
     flag = {name: each[name].eq(True) for name in (*FLAGS, *(f"{f}_before" for f in FLAGS))}
     low = each[["z", "z_before"]].min(axis=1, skipna=False)
     now = each["verdict"].isin(VERDICTS[1:3]) & ~flag["met_as_published"]
@@ -166,7 +209,9 @@ def _answers(each: pd.DataFrame, rules: Rules) -> np.ndarray:
         ("talk_to_us", now & (each["fixed_z"] > rules.talk_z)),
         ("one_year_only", each["verdict_before"].isna() | each["z_before"].isna()),
     ]
-    answer = np.select([mask.to_numpy() for _, mask in cases], [name for name, _ in cases], default="not_listed")
+    answer = np.select(
+        [mask.to_numpy() for _, mask in cases], [name for name, _ in cases], default="not_listed"
+    )
     return np.where(answer == "status", each["status"].astype("object"), answer)
 
 
@@ -201,20 +246,29 @@ def _why(row: dict) -> str:
     )
 
 
-def with_records(referrals: pd.DataFrame, records: pd.DataFrame, decisions: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Referrals with the newest agreed ambition (`agreed_attendance_pct`), the challenges in words (`challenges`) and, where people have decided,
-    their decision in its columns, which come last. Nothing is added to the list or taken off it."""
-    out = referrals.merge(newest_ambitions(records).drop(columns="agreed_reason"), on="urn", how="left", validate="1:1")
+def with_records(
+    referrals: pd.DataFrame, records: pd.DataFrame, decisions: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Referrals with the newest agreed ambition (`agreed_attendance_pct`), the challenges in words
+    (`challenges`) and, where people have decided, their decision in its columns, which come last. Nothing is
+    added to the list or taken off it."""
+    out = referrals.merge(
+        newest_ambitions(records).drop(columns="agreed_reason"), on="urn", how="left", validate="1:1"
+    )
     said = records[records["kind"] == "challenge"].sort_values(["urn", "date"])
     words: dict[int, list[str]] = {}
     for row in said.itertuples():
         words.setdefault(row.urn, []).append(f"{row.date:%Y-%m-%d}: {row.reason} ({row.recorded_by})")
-    out["challenges"] = pd.Series(["; ".join(words.get(urn, [])) for urn in out["urn"]], index=out.index, dtype="str")
+    out["challenges"] = pd.Series(
+        ["; ".join(words.get(urn, [])) for urn in out["urn"]], index=out.index, dtype="str"
+    )
     if decisions is not None:
         text = decisions.assign(date=decisions["date"].dt.strftime("%Y-%m-%d")).set_index("urn")
         for column in DECISION_COLUMNS:
             decided = text[column].to_dict()
             out[column] = pd.Series(
-                [decided.get(u, was) for u, was in zip(out["urn"], out[column], strict=True)], index=out.index, dtype="str"
+                [decided.get(u, was) for u, was in zip(out["urn"], out[column], strict=True)],
+                index=out.index,
+                dtype="str",
             )
     return out[[c for c in out if c not in DECISION_COLUMNS] + list(DECISION_COLUMNS)]

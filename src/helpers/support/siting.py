@@ -1,7 +1,9 @@
-"""Where should the remaining hubs open? Candidate leads, the plan that covers most need within a travel limit, and naive plans beside it.
+"""Where should the remaining hubs open? Candidate leads, the plan that covers most need within a travel
+limit, and naive plans beside it.
 
-Need is ask x roll: the pupils more in school on an average day that the minimum improvements ask for. A hub covers a school of its own phase within
-the limit; `coverage.py` chooses the sites. Distances are straight lines on the National Grid. Nobody has asked a candidate.
+Need is ask x roll: the pupils more in school on an average day that the minimum improvements ask for. A hub
+covers a school of its own phase within the limit; `coverage.py` chooses the sites. Distances are straight
+lines on the National Grid. Nobody has asked a candidate.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from helpers.support.coverage import Cover, best_cover, counting_places, covers, greedy
-from helpers.support.hub_places import assign, fits, hub_leads
+from helpers.support.places import assign, fits, hub_leads
 from helpers.support.routing import Rules
+from helpers.support.site_search import Cover, best_cover, counting_places, covers, greedy
 
 ANNOUNCED, EARLIER_UNNAMED, STILL_TO_COME = 36, 21, 33  # of 90 planned
 STRONG_Z = 1.28  # better than its circumstances by more than chance, as for the schools named in a report
@@ -34,9 +36,10 @@ class NoPlan(ValueError):
 
 @dataclass(frozen=True)
 class HubPlan:
-    """`leads` and `leads_left_out` (hubs that are open), `funnel` and `candidates`, `sites` (the new ones of the best cover and of the plan that
-    counts places: plan, added (order), urn, gain_pupils, covered_pct, who and where), `gains` (the same for every plan), `comparison` (one row per
-    plan), `by_region` (need, cover and places), `solver` (a `Cover`), `limit_km`."""
+    """`leads` and `leads_left_out` (hubs that are open), `funnel` and `candidates`, `sites` (the new ones of
+    the best cover and of the plan that counts places: plan, added (order), urn, gain_pupils, covered_pct, who
+    and where), `gains` (the same for every plan), `comparison` (one row per plan), `by_region` (need, cover
+    and places), `solver` (a `Cover`), `limit_km`."""
 
     leads: pd.DataFrame
     leads_left_out: pd.DataFrame
@@ -56,7 +59,9 @@ STAGE_FILES = (*(f"{name}.parquet" for name in FRAMES), "solver.json")
 
 def to_stage(plan: HubPlan) -> dict:
     """A plan as the files of a national stage, by name: made once, read by every region."""
-    return {f"{name}.parquet": getattr(plan, name) for name in FRAMES} | {"solver.json": {**asdict(plan.solver), "limit_km": plan.limit_km}}
+    return {f"{name}.parquet": getattr(plan, name) for name in FRAMES} | {
+        "solver.json": {**asdict(plan.solver), "limit_km": plan.limit_km}
+    }
 
 
 def from_stage(parts: dict) -> HubPlan:
@@ -67,8 +72,9 @@ def from_stage(parts: dict) -> HubPlan:
 
 
 def demand(register: pd.DataFrame, baseline: pd.DataFrame, expectations: pd.DataFrame) -> pd.DataFrame:
-    """Every school with an expectation: the register's columns that hubs need, `need_pupils` (ask x roll / 100), `strong_z` ((context-expected -
-    baseline) / usual yearly error: how much better than its circumstances) and gap_pp."""
+    """Every school with an expectation: the register's columns that hubs need, `need_pupils` (ask x roll /
+    100), `strong_z` ((context-expected - baseline) / usual yearly error: how much better than its
+    circumstances) and gap_pp."""
     about = [
         "urn",
         "school_name",
@@ -82,7 +88,9 @@ def demand(register: pd.DataFrame, baseline: pd.DataFrame, expectations: pd.Data
         "easting",
         "northing",
     ]
-    out = expectations[["urn", "ask_pp", "gap_pp"]].merge(register[about], on="urn", how="left", validate="1:1")
+    out = expectations[["urn", "ask_pp", "gap_pp"]].merge(
+        register[about], on="urn", how="left", validate="1:1"
+    )
     spread = baseline[["urn", "absence_pct", "baseline_pct", "context_expected_pct", "sd_pp"]]
     out = out.merge(spread, on="urn", how="left", validate="1:1")
     out["strong_z"] = (out["context_expected_pct"] - out["baseline_pct"]) / out["sd_pp"]
@@ -91,9 +99,11 @@ def demand(register: pd.DataFrame, baseline: pd.DataFrame, expectations: pd.Data
     return out.dropna(subset=["easting", "northing"]).sort_values("urn", ignore_index=True)
 
 
-def candidates(schools: pd.DataFrame, leads: pd.DataFrame, referred: pd.Series | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Schools that could lead a hub, strongest first, and the funnel (step, schools left). `schools` from `demand`; `referred` URNs on the referral
-    list, where there is one."""
+def candidates(
+    schools: pd.DataFrame, leads: pd.DataFrame, referred: pd.Series | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Schools that could lead a hub, strongest first, and the funnel (step, schools left). `schools` from
+    `demand`; `referred` URNs on the referral list, where there is one."""
     steps = [
         ("has an expectation and a point on the map", pd.Series(True, index=schools.index)),
         ("does not lead a hub yet", ~schools["urn"].isin(leads["urn"])),
@@ -102,7 +112,10 @@ def candidates(schools: pd.DataFrame, leads: pd.DataFrame, referred: pd.Series |
             f"has at least {LEAST_ROLL['primary']} (primary) or {LEAST_ROLL['secondary']} pupils",
             schools["roll"] >= schools["phase"].map(LEAST_ROLL),
         ),
-        (f"is better than its circumstances by {STRONG_Z} usual yearly errors or more", schools["strong_z"] >= STRONG_Z),
+        (
+            f"is better than its circumstances by {STRONG_Z} usual yearly errors or more",
+            schools["strong_z"] >= STRONG_Z,
+        ),
         ("has no gap to the best quarter of similar schools", schools["gap_pp"] <= 0),
         ("is not on the referral list", ~schools["urn"].isin([] if referred is None else referred)),
     ]
@@ -115,7 +128,9 @@ def candidates(schools: pd.DataFrame, leads: pd.DataFrame, referred: pd.Series |
 
 
 def naive_plans(found: pd.DataFrame, schools: pd.DataFrame, p: int) -> dict[str, list[int]]:
-    """Plans that somebody might make without a map: row numbers of the candidates `found`, by name of the plan."""
+    """Plans that somebody might make without a map: row numbers of the candidates `found`, by name of the
+    plan.
+    """
     first = found.reset_index().drop_duplicates("la_name").set_index("la_name")["index"]
     by_la = schools.groupby("la_name")["need_pupils"].sum().sort_values(ascending=False)
     return {
@@ -137,12 +152,15 @@ def nearest_km(schools: pd.DataFrame, hubs: pd.DataFrame, road_factor: float = 1
 
 
 def served(load: pd.DataFrame, hubs: pd.DataFrame, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
-    """Which schools of the planning load would find a place, and how many places each hub would use, all places of a hub taken together. `load` in
-    any order; no lottery, for this is a plan and offers nobody anything."""
+    """Which schools of the planning load would find a place, and how many places each hub would use, all
+    places of a hub taken together. `load` in any order; no lottery, for this is a plan and offers nobody
+    anything."""
     rank = load["need_pupils"].rank(method="first").to_numpy().astype("int64")
     places = rules.intensive_places + rules.light_places
     _, taken = assign(load, hubs, places, rank, rules)
-    return load.index.isin(load.index[taken["school"]]), np.bincount(taken["hub"].astype("int64"), minlength=len(hubs))
+    return load.index.isin(load.index[taken["school"]]), np.bincount(
+        taken["hub"].astype("int64"), minlength=len(hubs)
+    )
 
 
 def _measure(name: str, hubs: pd.DataFrame, schools: pd.DataFrame, load: pd.DataFrame, rules: Rules) -> dict:
@@ -173,12 +191,14 @@ def hub_plan(
     referred: pd.Series | None = None,
     seconds: float = 40.0,
 ) -> HubPlan:
-    """The next hubs and what they would bring, beside naive plans. National frames of the contract; `hubs` as in docs/house.md.
+    """The next hubs and what they would bring, beside naive plans. National frames of the contract; `hubs` as
+    in docs/house.md.
 
-    `n_new` sites, by default 33 for 36 announced hubs and in proportion. Places are compared on a planning load: the quarter of schools whose asks
-    need most pupils; it is no referral list. The hubs that opened earlier are not named in the data: `with_unknown_low_pct` and `_high_pct` are the
-    cover (5th and 95th percentile) when their number is drawn at random from the candidates and added. Raises `NoPlan` when no hub can be placed
-    or no school could lead.
+    `n_new` sites, by default 33 for 36 announced hubs and in proportion. Places are compared on a planning
+    load: the quarter of schools whose asks need most pupils; it is no referral list. The hubs that opened
+    earlier are not named in the data: `with_unknown_low_pct` and `_high_pct` are the cover (5th and 95th
+    percentile) when their number is drawn at random from the candidates and added. Raises `NoPlan` when no
+    hub can be placed or no school could lead.
     """
     rules = rules or Rules()
     schools = demand(register, baseline, expectations)
@@ -186,9 +206,13 @@ def hub_plan(
     found, funnel = candidates(schools, leads, referred)
     n_new = round(STILL_TO_COME / ANNOUNCED * len(hubs)) if n_new is None else n_new
     if leads.empty or found.empty or n_new < 1:
-        raise NoPlan(f"no plan: {len(leads)} hubs on the map, {len(found)} candidate leads, {n_new} hubs to come")
+        raise NoPlan(
+            f"no plan: {len(leads)} hubs on the map, {len(found)} candidate leads, {n_new} hubs to come"
+        )
     need = schools["need_pupils"].to_numpy()
-    open_now = np.asarray(covers(schools, leads, rules.travel_limit_km, rules.road_factor).sum(axis=1)).ravel() > 0
+    open_now = (
+        np.asarray(covers(schools, leads, rules.travel_limit_km, rules.road_factor).sum(axis=1)).ravel() > 0
+    )
     cover = covers(schools, found, rules.travel_limit_km, rules.road_factor)
     solver = best_cover(cover[~open_now], need[~open_now], n_new, seconds)
     load = schools.nlargest(round(LOAD_SHARE * len(schools)), "need_pupils").reset_index(drop=True)
@@ -204,21 +228,41 @@ def hub_plan(
     for name, chosen in plans.items():
         hubs_then[name] = pd.concat([leads, found.iloc[chosen][LEAD_COLUMNS]], ignore_index=True)
         rows.append(
-            _measure(name, hubs_then[name], schools, load, rules) | _with_unknown(cover, need, open_now, chosen, unknown, rules.seed)
+            _measure(name, hubs_then[name], schools, load, rules)
+            | _with_unknown(cover, need, open_now, chosen, unknown, rules.seed)
         )
         gains.append(_gains(name, chosen, found, cover, need, open_now))
     gained = pd.concat(gains, ignore_index=True)
     about = found[[*LEAD_COLUMNS, "la_name", "roll", "strong_z"]]
-    sites = gained[gained["plan"].isin([BEST, BY_PLACES]) & (gained["added"] > 0)].merge(about, on="urn", how="left", validate="m:1")
+    sites = gained[gained["plan"].isin([BEST, BY_PLACES]) & (gained["added"] > 0)].merge(
+        about, on="urn", how="left", validate="m:1"
+    )
     regions = _by_region(schools, load, hubs_then, rules)
-    return HubPlan(leads, left_out, funnel, found, sites, gained, pd.DataFrame(rows), regions, solver, rules.travel_limit_km)
+    return HubPlan(
+        leads,
+        left_out,
+        funnel,
+        found,
+        sites,
+        gained,
+        pd.DataFrame(rows),
+        regions,
+        solver,
+        rules.travel_limit_km,
+    )
 
 
 def no_plan(
-    register: pd.DataFrame, baseline: pd.DataFrame, expectations: pd.DataFrame, hubs: pd.DataFrame, rules: Rules, referred, reason: str
+    register: pd.DataFrame,
+    baseline: pd.DataFrame,
+    expectations: pd.DataFrame,
+    hubs: pd.DataFrame,
+    rules: Rules,
+    referred,
+    reason: str,
 ) -> HubPlan:
-    """The plan where there is none: what is known of hubs and candidates, empty tables with the columns of a plan, and the reason as the
-    solver's status."""
+    """The plan where there is none: what is known of hubs and candidates, empty tables with the columns of a
+    plan, and the reason as the solver's status."""
     leads, left_out = hub_leads(hubs, register)
     found, funnel = candidates(demand(register, baseline, expectations), leads, referred)
     gains = pd.DataFrame({c: pd.Series(dtype=k) for c, k in GAINS.items()})
@@ -228,41 +272,67 @@ def no_plan(
     measures = [*covered, "median_km", "p95_km", "places", "places_used", "hubs_full", "load_served_pct"]
     measures += ["with_unknown_low_pct", "with_unknown_high_pct"]
     comparison = pd.DataFrame(
-        {"plan": pd.Series(dtype="str"), "hubs": pd.Series(dtype="int64")} | dict.fromkeys(measures, pd.Series(dtype="float64"))
+        {"plan": pd.Series(dtype="str"), "hubs": pd.Series(dtype="int64")}
+        | dict.fromkeys(measures, pd.Series(dtype="float64"))
     )
     regions = pd.DataFrame(
         {c: pd.Series(dtype="str") for c in ("region_name", "phase", "plan")}
-        | dict.fromkeys(["need_pupils", "covered_pct", "hubs", "load_schools", "load_placed"], pd.Series(dtype="float64"))
+        | dict.fromkeys(
+            ["need_pupils", "covered_pct", "hubs", "load_schools", "load_placed"], pd.Series(dtype="float64")
+        )
     )
     solver = Cover([], 0.0, 0.0, 0.0, 0.0, 0, reason)
-    return HubPlan(leads, left_out, funnel, found, sites, gains, comparison, regions, solver, rules.travel_limit_km)
+    return HubPlan(
+        leads, left_out, funnel, found, sites, gains, comparison, regions, solver, rules.travel_limit_km
+    )
 
 
-def _minding_places(found: pd.DataFrame, load: pd.DataFrame, leads: pd.DataFrame, n_new: int, rules: Rules) -> list[int]:
-    """The greedy plan of `counting_places` for what the hubs that are open leave unserved of the planning load."""
+def _minding_places(
+    found: pd.DataFrame, load: pd.DataFrame, leads: pd.DataFrame, n_new: int, rules: Rules
+) -> list[int]:
+    """The greedy plan of `counting_places` for what the hubs that are open leave unserved of the planning
+    load.
+    """
     unserved = load[~served(load, leads, rules)[0]]
     near = covers(unserved, found, rules.travel_limit_km, rules.road_factor)
-    return counting_places(near, unserved["need_pupils"].to_numpy(), n_new, rules.intensive_places + rules.light_places)
+    return counting_places(
+        near, unserved["need_pupils"].to_numpy(), n_new, rules.intensive_places + rules.light_places
+    )
 
 
-def _gains(name: str, chosen: list[int], found: pd.DataFrame, cover: sp.csr_matrix, need: np.ndarray, open_now: np.ndarray) -> pd.DataFrame:
-    """plan, added (0 = the hubs that are open), urn of the site added, gain_pupils, covered_pct; each site where it adds most, then those that add
-    nothing to the cover."""
-    order, gain = greedy(cover, np.where(open_now, 0.0, need), len(chosen), among=chosen) if chosen else ([], [])
+def _gains(
+    name: str,
+    chosen: list[int],
+    found: pd.DataFrame,
+    cover: sp.csr_matrix,
+    need: np.ndarray,
+    open_now: np.ndarray,
+) -> pd.DataFrame:
+    """plan, added (0 = the hubs that are open), urn of the site added, gain_pupils, covered_pct; each site
+    where it adds most, then those that add nothing to the cover."""
+    order, gain = (
+        greedy(cover, np.where(open_now, 0.0, need), len(chosen), among=chosen) if chosen else ([], [])
+    )
     order, gain = order + [c for c in chosen if c not in order], gain + [0.0] * (len(chosen) - len(gain))
     urns = pd.array([pd.NA, *found["urn"].iloc[order]], dtype="Int64")
-    out = pd.DataFrame({"plan": name, "added": np.arange(len(order) + 1), "urn": urns, "gain_pupils": [0.0, *gain]})
+    out = pd.DataFrame(
+        {"plan": name, "added": np.arange(len(order) + 1), "urn": urns, "gain_pupils": [0.0, *gain]}
+    )
     return out.assign(covered_pct=100 * (need[open_now].sum() + out["gain_pupils"].cumsum()) / need.sum())
 
 
 def map_points(plan: HubPlan, schools: pd.DataFrame, road_factor: float = 1.0) -> pd.DataFrame:
-    """Points to draw: layer, school_name, region_name, phase, easting_km, northing_km. Schools of `demand` by whether an open hub, a new one or none
-    is within the limit, then the hubs."""
+    """Points to draw: layer, school_name, region_name, phase, easting_km, northing_km. Schools of `demand` by
+    whether an open hub, a new one or none is within the limit, then the hubs."""
     new = plan.sites[plan.sites["plan"] == BEST]
     near = [nearest_km(schools, hubs, road_factor) <= plan.limit_km for hubs in (plan.leads, new)]
     names = ["school near a hub that is open", "school near a new hub only"]
-    layers = schools.assign(layer=np.select([n.to_numpy() for n in near], names, default="school near no hub"))
-    out = pd.concat([layers, plan.leads.assign(layer="hub open now"), new.assign(layer="new hub")], ignore_index=True)
+    layers = schools.assign(
+        layer=np.select([n.to_numpy() for n in near], names, default="school near no hub")
+    )
+    out = pd.concat(
+        [layers, plan.leads.assign(layer="hub open now"), new.assign(layer="new hub")], ignore_index=True
+    )
     out["easting_km"], out["northing_km"] = out["easting"] / 1000, out["northing"] / 1000
     return out[["layer", "school_name", "region_name", "phase", "easting_km", "northing_km"]]
 
@@ -270,23 +340,36 @@ def map_points(plan: HubPlan, schools: pd.DataFrame, road_factor: float = 1.0) -
 def _with_unknown(
     cover: sp.csr_matrix, need: np.ndarray, open_now: np.ndarray, chosen: list[int], unknown: int, seed: int
 ) -> dict[str, float]:
-    """5th and 95th percentile of need covered (%) when `unknown` candidates, drawn at random, are hubs too. The same draws for every plan."""
+    """5th and 95th percentile of need covered (%) when `unknown` candidates, drawn at random, are hubs too.
+    The same draws for every plan.
+    """
     rng, columns, shares = np.random.default_rng(seed), cover.tocsc(), []
     fixed = open_now | (np.asarray(columns[:, chosen].sum(axis=1)).ravel() > 0)
     for _ in range(DRAWS):
         drawn = rng.choice(cover.shape[1], size=min(unknown, cover.shape[1]), replace=False)
-        shares.append(100 * need[fixed | (np.asarray(columns[:, drawn].sum(axis=1)).ravel() > 0)].sum() / need.sum())
-    return {"with_unknown_low_pct": float(np.quantile(shares, 0.05)), "with_unknown_high_pct": float(np.quantile(shares, 0.95))}
+        shares.append(
+            100 * need[fixed | (np.asarray(columns[:, drawn].sum(axis=1)).ravel() > 0)].sum() / need.sum()
+        )
+    return {
+        "with_unknown_low_pct": float(np.quantile(shares, 0.05)),
+        "with_unknown_high_pct": float(np.quantile(shares, 0.95)),
+    }
 
 
-def _by_region(schools: pd.DataFrame, load: pd.DataFrame, hubs_then: dict[str, pd.DataFrame], rules: Rules) -> pd.DataFrame:
-    """Plan (open now, best cover, counting places) x region x phase: hubs, need_pupils, covered_pct, schools of the planning load, and how many of
-    them find a place."""
+def _by_region(
+    schools: pd.DataFrame, load: pd.DataFrame, hubs_then: dict[str, pd.DataFrame], rules: Rules
+) -> pd.DataFrame:
+    """Plan (open now, best cover, counting places) x region x phase: hubs, need_pupils, covered_pct, schools
+    of the planning load, and how many of them find a place."""
     keys, parts = ["region_name", "phase"], []
     for name in (NOW, BEST, BY_PLACES):
         hubs = hubs_then[name]
         within = nearest_km(schools, hubs, rules.road_factor) <= rules.travel_limit_km
-        out = schools.assign(covered=schools["need_pupils"] * within).groupby(keys)[["need_pupils", "covered"]].sum()
+        out = (
+            schools.assign(covered=schools["need_pupils"] * within)
+            .groupby(keys)[["need_pupils", "covered"]]
+            .sum()
+        )
         out["covered_pct"] = 100 * out.pop("covered") / out["need_pupils"]
         counted = load.assign(placed=served(load, hubs, rules)[0]).groupby(keys)
         for column, count in (
@@ -320,7 +403,10 @@ def headlines(plan: HubPlan) -> list[tuple[str, float, str, int]]:
 
 def conclusions(plan: HubPlan) -> list[str]:
     """What a plan says, in sentences; the reason where there is none."""
-    told = {name: f"{value:.{decimals}f}{unit if unit == '%' else ' ' + unit}" for name, value, unit, decimals in headlines(plan)}
+    told = {
+        name: f"{value:.{decimals}f}{unit if unit == '%' else ' ' + unit}"
+        for name, value, unit, decimals in headlines(plan)
+    }
     if not told:
         return [f"Where the next hubs should open cannot be planned: {plan.solver.status}."]
     return [

@@ -1,0 +1,182 @@
+"""Numbers and codes in plain English. Every figure a person reads is formatted here, so that page, PDF and
+spreadsheet agree.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+import pandas as pd
+
+SCHOOL_DAYS = 190
+SESSIONS = 380
+
+FORMULA = "The formula is ours, not DfE’s."
+MARKING = "Confidential: for the school, its local authority or trust, and the support team. Not for publication, not for Ofsted."
+INVENTED = "Invented data: no real school"
+
+PHASES = {
+    "primary": "Primary",
+    "secondary": "Secondary",
+    "special": "Special",
+    "ap": "Alternative provision",
+    "nursery": "Nursery",
+}
+
+# Why a school has no minimum improvement: a short name for tables, and the sentences for its own page.
+REASONS = {
+    "assessed": ("Has a minimum", ""),
+    "no_published_absence": (
+        "No absence figure published",
+        "No absence rate was published for this school in {year}. Without it there is no figure to improve on, so we set no minimum.",
+    ),
+    "not_in_census": (
+        "Not in the school census",
+        "This school is not in the school census of {year}. We cannot describe its pupils, so we cannot compare it fairly with other "
+        "schools, and we set no minimum.",
+    ),
+    "special_range_only": (
+        "Special school: a range, no target",
+        "This is a special school. Attendance in special schools moves a lot from one year to the next. A single target would mostly "
+        "measure luck, so we give a range and set no minimum.",
+    ),
+    "alternative_provision": (
+        "Alternative provision",
+        "This is alternative provision. Pupils join and leave during the year and no comparable absence rates are published, so we set no "
+        "minimum.",
+    ),
+    "nursery": (
+        "Nursery school",
+        "This is a nursery school. Its pupils are below the age at which they must attend school, so we set no minimum.",
+    ),
+    "new": (
+        "New school",
+        "This school is new and has no earlier school that its figures can be followed from. It does not yet have a full year to improve "
+        "on, so we set no minimum.",
+    ),
+    "tiny": (
+        "Fewer than 30 pupils",
+        "This school has fewer than 30 pupils. One or two pupils can move its rate by several points, so a target would mostly measure "
+        "luck. We set no minimum.",
+    ),
+    "incomplete_data": (
+        "Data missing",
+        "A figure that the method cannot do without is missing for this school, so we cannot compare it fairly with others. We set no "
+        "minimum.",
+    ),
+}
+
+CLOSENESS = {
+    "very close": "Very close",
+    "close": "Close",
+    "fairly close": "Fairly close",
+    "not close": "Not close",
+}
+
+
+def known(value) -> bool:
+    """False for a missing value of any kind (None, NaN, NaT, NA) and for empty text."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return False
+    return bool(value.strip()) if isinstance(value, str) else value == value
+
+
+def rounded(value: float, decimals: int) -> Decimal:
+    """Rounded half away from zero on the shortest decimal form of the float, as people do by hand; never
+    minus zero.
+    """
+    result = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return result.copy_abs() if not result else result
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """`1234.5` -> `1,235`; a real minus sign for negatives."""
+    return f"{rounded(value, decimals):,}".replace("-", "−")
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """`0.3` -> `+0.30`, `-0.3` -> `−0.30`, zero without a sign."""
+    result = rounded(value, decimals)
+    return ("+" if result > 0 else "") + f"{result:,}".replace("-", "−")
+
+
+def pct(value: float, decimals: int = 1) -> str:
+    return f"{number(value, decimals)}%"
+
+
+def as_published_decimals(value: float) -> int:
+    """1 when the figure was published to one decimal place, else 2: what a reader needs to redo the sums."""
+    return 1 if abs(float(value) * 10 - round(float(value) * 10)) < 1e-9 else 2
+
+
+def points(value: float, decimals: int = 2) -> str:
+    """Percentage points in words: `0.50 percentage points`."""
+    return f"{number(value, decimals)} percentage point{'' if rounded(abs(value), decimals) == 1 else 's'}"
+
+
+def chance(value: float) -> str:
+    """A chance 0-1 as natural frequency: `about 23 in 100`."""
+    if value < 0.01:
+        return "less than 1 in 100"
+    if value > 0.99:
+        return "more than 99 in 100"
+    return f"about {number(100 * value)} in 100"
+
+
+def days(ask_pp: float) -> float:
+    """School days per pupil and year that an ask in percentage points means, on 190 school days."""
+    return ask_pp / 100 * SCHOOL_DAYS
+
+
+def plural(count: float, one: str, many: str | None = None) -> str:
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def listed(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def year_after(year: str) -> str:
+    """`2022-23` -> `2023-24`."""
+    first = int(year[:4]) + 1
+    return f"{first}-{(first + 1) % 100:02d}"
+
+
+def year_words(year: str) -> str:
+    """`2022-23` -> `2022/23`, as the published statistics write it."""
+    return year.replace("-", "/")
+
+
+def phase_words(phase: str) -> str:
+    return PHASES.get(phase, str(phase).capitalize())
+
+
+def reason_name(status: str) -> str:
+    """Short name of a status code; the code in words when it is new to us."""
+    return REASONS[status][0] if status in REASONS else str(status).replace("_", " ").capitalize()
+
+
+def reason_sentence(status: str, year: str, note=None) -> str:
+    """Why there is no minimum for this school, in sentences.
+
+    The register's own note begins with the reason in short, which is already said here; what it says beyond
+    that is added. Of incomplete data all is added, because the note names what is missing.
+    """
+    note = sentence(note) if known(note) else ""
+    if status not in REASONS:
+        return f"We set no minimum for this school. Reason: {reason_name(status).lower()}. {note}".strip()
+    more = note if status == "incomplete_data" else note.partition(". ")[2]
+    return f"{REASONS[status][1].format(year=year_words(year))} {more}".strip()
+
+
+def day(date) -> str:
+    """A date as people write it: `20 November 2023`."""
+    return f"{date.day} {date:%B %Y}"
+
+
+def sentence(text: str) -> str:
+    """Text as a sentence of ours: capital letter, full stop, no space before a per cent sign."""
+    text = re.sub(r"(?<=\d) %", "%", text.strip())
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")

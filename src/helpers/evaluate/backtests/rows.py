@@ -1,0 +1,65 @@
+"""One row of the table of bars, and the chance levels that stand beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def row(
+    bar: int,
+    what: str,
+    ours: float,
+    wanted: str,
+    reached: bool | None,
+    n: int,
+    chance: str = "",
+    note: str = "",
+) -> dict:
+    """A measured figure beside its bar. `reached` is None where the data cannot say."""
+    return {
+        "bar": bar, "what": what, "ours": float(ours), "wanted": wanted, "reached": None if reached is None else bool(reached), "n": int(n),
+        "chance": chance, "note": note,
+    }  # fmt: skip
+
+
+def fifths(values: pd.Series, parts: int = 5) -> pd.Series:
+    """Equal groups by rank, 0 lowest; ties go by position so that groups are equal."""
+    return pd.qcut(values.rank(method="first"), parts, labels=False)
+
+
+def hit_spread(hit: pd.Series, group: pd.Series, least: int = 1) -> float:
+    """Largest minus smallest share of hits over groups with at least `least` schools."""
+    share = hit.groupby(group).agg(["mean", "size"])
+    share = share.loc[share["size"] >= least, "mean"]
+    return float(share.max() - share.min()) if len(share) > 1 else np.nan
+
+
+def chance_spread(
+    hit: pd.Series, group: pd.Series, least: int = 1, seed: int = 2025, draws: int = 200
+) -> str:
+    """The spread that luck alone gives: mean and 95th percentile over shuffles of the hits."""
+    if np.isnan(hit_spread(hit, group, least)):
+        return "fewer than two groups are large enough"
+    rng = np.random.default_rng(seed)
+    values = hit.to_numpy()
+    found = [
+        hit_spread(pd.Series(rng.permutation(values), index=hit.index), group, least) for _ in range(draws)
+    ]
+    return f"luck alone {np.nanmean(found):.3f}, 95 % below {np.nanquantile(found, 0.95):.3f}"
+
+
+def rmse(error: pd.Series | np.ndarray) -> float:
+    """Root mean squared error."""
+    return float(np.sqrt(np.mean(np.square(error))))
+
+
+def ratio_with_interval(
+    error: np.ndarray, against: np.ndarray, seed: int = 2025, draws: int = 1000
+) -> tuple[float, float, float]:
+    """RMSE ratio and its 95 % bootstrap interval over schools."""
+    rng = np.random.default_rng(seed)
+    e, a = np.square(error), np.square(against)
+    at = rng.integers(0, len(e), (draws, len(e)))
+    found = np.sqrt(e[at].mean(axis=1) / a[at].mean(axis=1))
+    return rmse(error) / rmse(against), float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))

@@ -1,0 +1,53 @@
+"""The table of bars as one page that stands alone."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from helpers.base.show import table
+from helpers.evaluate.backtests.criteria import LOOKED_AT, TITLES
+from helpers.report.pages import ASSETS, environment
+
+
+def render(
+    bars: pd.DataFrame,
+    variants: pd.DataFrame,
+    fairness: pd.DataFrame,
+    trades: pd.DataFrame,
+    moves: pd.DataFrame,
+    sample: bool,
+) -> str:
+    """A page of all bars with value, bar, number of schools and chance level, then what was compared. Frames
+    as in `evaluate.bars.Evaluation`; `moves`: what, median_pp, p95_pp, p99_pp, largest_pp.
+    """
+    groups = [
+        {
+            "number": int(number), "title": TITLES[int(number)],
+            "rows": [
+                {"what": b.what, "ours": f"{b.ours:,.3f}", "wanted": b.wanted, "reached": bool(b.reached), "n": f"{b.n:,}",
+                 "chance": b.chance, "note": b.note}
+                for b in rows.itertuples()
+            ],
+        }
+        for number, rows in bars.groupby("bar")
+    ]  # fmt: skip
+    more = [
+        (
+            variants.sort_values(["what", "value"]),
+            "Everything compared: higher R2 is better, a lower RMSE ratio is better",
+            4,
+        ),
+        (fairness, "Who met the target by luck, with no policy: shares by group (0 is the lowest fifth)", 3),
+        (trades, "What each parameter trades, on the last pre-pandemic pair of years", 3),
+        (moves, "How far targets move (pp)", 3),
+    ]
+    tables = [
+        Markup(table(frame, caption, decimals=digits, rows=200).data)
+        for frame, caption, digits in more
+        if len(frame)
+    ]
+    return environment().get_template("bars.html").render(
+        groups=groups, tables=tables, looked_at=LOOKED_AT, sample=sample, css=Markup((ASSETS / "pack.css").read_text(encoding="utf-8")),
+        reached=int(bars["reached"].sum()), n=len(bars),
+    )  # fmt: skip
