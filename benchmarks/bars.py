@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import national
 from helpers.base import params
 from helpers.evaluate.backtests import criteria
 from helpers.evaluate.backtests.rows import row
@@ -26,6 +25,7 @@ from helpers.model.context import fit_context
 from helpers.model.forecast import fit_forecast
 from helpers.peers.search import find_peers
 from helpers.report.criteria_page import render
+from helpers.run.stages import STAGES
 
 BUDGET_S = 60
 
@@ -97,7 +97,7 @@ def main() -> None:
     a = p.parse_args()
     run = params.make(region="England", data=a.data, out=a.out)
     began = time.perf_counter()
-    stages = [national.load(run, name) for name in ("ingest", "model", "peers", "expectations")]
+    stages = [STAGES[name].load(run) for name in ("ingest", "model", "peers", "expectations")]
     told = criteria.measure(
         *stages, run, progress=lambda s: print(f"{time.perf_counter() - began:6.0f} s  {s}", flush=True)
     )

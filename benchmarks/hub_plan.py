@@ -15,12 +15,12 @@ import time
 
 import pandas as pd
 
-from helpers import national
 from helpers.base import params
 from helpers.base.paths import resolve
 from helpers.expectations import formula
 from helpers.model import forecast
 from helpers.monitor import verdicts as judgement
+from helpers.run.stages import STAGES
 from helpers.support import places as hub_places
 from helpers.support import routing, siting
 
@@ -72,8 +72,8 @@ def main() -> None:
     parser.add_argument("--out", default="outputs/bench", help="where the national fit is kept")
     given = parser.parse_args()
     run = params.make(region="England", data=str(resolve(given.data)), out=given.out)
-    ingest, model = national.load(run, "ingest"), national.load(run, "model")
-    similar, asks = national.load(run, "peers")["peers"], national.load(run, "expectations")["expectations"]
+    ingest, model = STAGES["ingest"].load(run), STAGES["model"].load(run)
+    similar, asks = STAGES["peers"].load(run)["peers"], STAGES["expectations"].load(run)["expectations"]
     report(
         run,
         ingest["register"],

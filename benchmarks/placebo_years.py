@@ -11,10 +11,10 @@ import time
 
 import pandas as pd
 
-from helpers import national
 from helpers.base import params
 from helpers.base.paths import resolve
 from helpers.evaluate.trial import calibration, changes, discontinuity, placebo, year_pairs
+from helpers.run.stages import STAGES
 
 
 def main() -> None:
@@ -25,10 +25,8 @@ def main() -> None:
     parser.add_argument("--out", default="outputs/bench", help="where the national fit is kept")
     given = parser.parse_args()
     run = params.make(region="England", data=str(resolve(given.data)), out=given.out)
-    ingest = national.load(run, "ingest")
-    report(
-        run, ingest["register"], ingest["panel"], ingest["area_rates"], national.load(run, "peers")["peers"]
-    )
+    ingest = STAGES["ingest"].load(run)
+    report(run, ingest["register"], ingest["panel"], ingest["area_rates"], STAGES["peers"].load(run)["peers"])
 
 
 def report(run, register, panel, area_rates, peers) -> None:

@@ -15,10 +15,10 @@ import time
 
 import pandas as pd
 
-from helpers import national
 from helpers.base import params
 from helpers.base.paths import resolve
 from helpers.evaluate.trial import assignment, interval_coverage, power, year_pairs
+from helpers.run.stages import STAGES
 from helpers.support.routing import Rules
 
 BEFORE, NOW = ("2016-17", "2017-18"), ("2017-18", "2018-19")
@@ -35,13 +35,13 @@ def main() -> None:
     parser.add_argument("--effect", type=float, default=0.3, help="planted improvement, points of absence")
     given = parser.parse_args()
     run = params.make(region="England", data=str(resolve(given.data)), out=given.out)
-    ingest = national.load(run, "ingest")
+    ingest = STAGES["ingest"].load(run)
     known = year_pairs.pairs(ingest["register"], ingest["panel"], [BEFORE, NOW], "secondary", run.seed)
     report(
         run,
         ingest["register"],
         ingest["area_rates"],
-        national.load(run, "peers")["peers"],
+        STAGES["peers"].load(run)["peers"],
         known,
         given.worlds,
         -given.effect,

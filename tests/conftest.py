@@ -29,8 +29,10 @@ def sample_data() -> Path:
 @pytest.fixture(scope="session")
 def fitted(tmp_path_factory) -> Parameters:
     """Parameters of a run on the sample whose national fit is made; regions can be sliced from it at once."""
-    from helpers import national  # the whole method: only the tests that need a fit pay for the import
+    from helpers.run.stages import (
+        STAGES,  # the whole method: only the tests that need a fit pay for the import
+    )
 
     run = make(out=str(tmp_path_factory.mktemp("fitted")))
-    national.build(run, "expectations")
+    STAGES["expectations"].ensure(run)
     return run

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import cli, national
+from helpers import cli
 from helpers.base.params import Parameters, make
 from helpers.base.paths import NOTEBOOKS
 from helpers.expectations.formula import set_expectations
@@ -21,6 +21,7 @@ from helpers.explore import panel as explore_widgets
 from helpers.explore import what_if
 from helpers.peers import search
 from helpers.run import jupyter
+from helpers.run.stages import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,14 @@ def ordered(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_without_a_change_the_answer_is_the_run_itself(world, base, fitted):
-    stored = national.load(fitted, "expectations")["expectations"]
+    stored = STAGES["expectations"].load(fitted)["expectations"]
     pd.testing.assert_frame_equal(base.expectations, stored[base.expectations.columns])
 
 
 @settings(max_examples=8, deadline=None)
 @given(k=st.integers(5, 50), region_penalty=st.floats(0, 10))
 def test_peers_ranked_again_are_those_of_a_new_search(world, fitted, k, region_penalty):
-    ingest = national.load(fitted, "ingest")
+    ingest = STAGES["ingest"].load(fitted)
     run = make(peers_k=k, region_penalty=region_penalty)
     searched = search.peer_sets(world.register, world.weights, ingest["linked"], run)
     ranked = pd.concat([what_if.rank(near, k, region_penalty) for near in world.near], ignore_index=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import pyzipper
-
 from helpers.base.dictionary import read_dictionary
+
 from helpers.base.faults import DataRefused
 from helpers.cli import main
 from helpers.share import audience, contents, export, suppression

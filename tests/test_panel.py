@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.base.dictionary import columns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.base.dictionary import columns
 from helpers.base.faults import DataRefused
 from helpers.base.params import REGIONS
 from helpers.ingest import age_ranges

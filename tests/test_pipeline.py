@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
+from helpers.base.dictionary import columns
 from rich.console import Console
 
 from helpers import cli
-from helpers.base.dictionary import columns
 from helpers.base.params import PRE_PANDEMIC, make
 from helpers.base.paths import NOTEBOOKS, PARAMS
 from helpers.base.store import read_json

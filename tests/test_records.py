@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import national
 from helpers.base.faults import DataRefused
 from helpers.base.params import make
 from helpers.base.paths import RECORDS, SAMPLE_RECORDS
 from helpers.records import agreed
 from helpers.records import folder as records
+from helpers.run.stages import STAGES
 
 SAMPLE_FOLDER = SAMPLE_RECORDS / "2022-23"
 
@@ -24,7 +24,7 @@ SAMPLE_FOLDER = SAMPLE_RECORDS / "2022-23"
 @pytest.fixture(scope="module")
 def country(fitted):
     """Register and expectations of the sample."""
-    return national.load(fitted, "ingest")["register"], national.load(fitted, "expectations")["expectations"]
+    return STAGES["ingest"].load(fitted)["register"], STAGES["expectations"].load(fitted)["expectations"]
 
 
 @pytest.fixture

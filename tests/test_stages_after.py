@@ -9,10 +9,9 @@ import csv
 import openpyxl
 import pandas as pd
 import pytest
-
-from helpers import national
-from helpers.base import artefacts
 from helpers.base.dictionary import columns
+
+from helpers.base import artefacts
 from helpers.base.params import make
 from helpers.base.text import MARKING
 from helpers.ingest.readers.readings import empty
@@ -20,6 +19,7 @@ from helpers.monitor import known_events
 from helpers.monitor import stage as monitor
 from helpers.records import agreed
 from helpers.report import monitor_page, support_page
+from helpers.run.stages import STAGES
 from helpers.support import places, routing, siting
 from helpers.support import stage as support
 
@@ -28,7 +28,7 @@ from helpers.support import stage as support
 def country(fitted):
     """Everything of the sample's national store that support and monitor read."""
     names = ("ingest", "model", "expectations", "records", "monitor", "siting")
-    return {name: national.load(fitted, name) for name in names}
+    return {name: STAGES[name].load(fitted) for name in names}
 
 
 def rebuilt(country, **without) -> dict:
@@ -210,5 +210,5 @@ def test_artefacts_of_support_and_monitor_are_in_the_dictionary():
 def test_a_new_record_makes_stale_what_reads_records_and_nothing_else(fitted, tmp_path):
     (tmp_path / "agreed.csv").write_text("urn,kind,value,date,reason,by\n", encoding="utf-8")
     noted = fitted.model_copy(update={"records": str(tmp_path)})
-    stale = [name for name in national.STAGES if national.key(fitted, name) != national.key(noted, name)]
+    stale = [name for name, stage in STAGES.items() if stage.key(fitted) != stage.key(noted)]
     assert stale == ["records", "monitor", "siting"]

@@ -11,10 +11,10 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import national
 from helpers.base.params import make
 from helpers.base.store import read_frame, read_json, write_frame, write_json
 from helpers.ingest.readers import read_folder
+from helpers.run.stages import STAGES
 from helpers.support import site_search, siting
 from helpers.support.routing import Rules
 from helpers.support.siting import (
@@ -221,9 +221,9 @@ def test_no_hub_on_the_map_is_said_not_solved(country):
 
 def test_the_embedded_sample_has_a_plan(fitted, sample_data):
     parts = (
-        national.load(fitted, "ingest")["register"],
-        national.load(fitted, "model")["baseline"],
-        national.load(fitted, "expectations")["expectations"],
+        STAGES["ingest"].load(fitted)["register"],
+        STAGES["model"].load(fitted)["baseline"],
+        STAGES["expectations"].load(fitted)["expectations"],
     )
     made = hub_plan(*parts, read_folder(sample_data / "hubs").hubs, seconds=20)
     shares = made.comparison.set_index("plan")["covered_40km_pct"]

@@ -9,13 +9,14 @@ import re
 import pandas as pd
 import pytest
 
-from helpers import cli, national
+from helpers import cli
 from helpers.audit.trail import published_rows, trail
+from helpers.run.stages import STAGES
 
 
 @pytest.fixture(scope="module")
 def register(fitted):
-    return national.load(fitted, "ingest")["register"]
+    return STAGES["ingest"].load(fitted)["register"]
 
 
 def test_the_published_row_is_quoted_with_its_file_and_line(fitted, register):
@@ -57,7 +58,7 @@ def test_a_school_without_an_expectation_has_a_trail_that_ends_in_its_reason(fit
 
 
 def test_a_predecessor_s_published_row_is_quoted_too(fitted, register):
-    panel = national.load(fitted, "ingest")["panel"]
+    panel = STAGES["ingest"].load(fitted)["panel"]
     joined = panel[(panel["link_kind"] == "same_school") & (panel["year"] == "2018-19")].iloc[0]
     text = trail(fitted, int(joined["urn"]))
     assert f"URN {joined['published_urns']} (same_school" in text

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
-from helpers import national
 from helpers.base.params import make
 from helpers.evaluate.trial import (
     calibration,
@@ -21,6 +20,7 @@ from helpers.evaluate.trial import (
     simulate,
     year_pairs,
 )
+from helpers.run.stages import STAGES
 from tests.support import trial_pairs
 
 
@@ -248,7 +248,7 @@ def test_a_trial_supports_what_its_interval_allows_and_no_more(low, high, said):
 
 def test_the_placebo_of_the_sample_finds_nothing_and_the_next_release_can_be_tried_out(fitted):
     """The whole of it on the embedded sample, as the notebook does it."""
-    run, ingest, peers = fitted, national.load(fitted, "ingest"), national.load(fitted, "peers")["peers"]
+    run, ingest, peers = fitted, STAGES["ingest"].load(fitted), STAGES["peers"].load(fitted)["peers"]
     register, area_rates = ingest["register"], ingest["area_rates"]
     wanted = [("2016-17", "2017-18"), ("2017-18", "2018-19")]
     known = year_pairs.pairs(
@@ -281,7 +281,7 @@ def test_the_placebo_of_the_sample_finds_nothing_and_the_next_release_can_be_tri
         wanted[1],
     )
     assert rows["met"].mean() == pytest.approx(rows["chance_unaided"].mean(), abs=0.1)
-    base = national.load(run, "model")["baseline"]
+    base = STAGES["model"].load(run)["baseline"]
     tried = changes.next_release(base, peers, register, area_rates, run, [{"slope": 0.3}]).set_index(
         ["change", "phase"]
     )

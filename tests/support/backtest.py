@@ -38,7 +38,9 @@ TABLES = {
     "asks": Kept("national/expectations/expectations.parquet", ("urn",)),
     "baselines": Kept("national/model/baseline.parquet", ("urn",)),
     "peers": Kept("national/peers/peers.parquet", ("urn", "peer_urn"), ("rank", "distance", "named")),
-    "alternatives": Kept("national/peers/alternatives.parquet", ("urn", "peer_urn"), ("rank", "distance", "named")),
+    "alternatives": Kept(
+        "national/peers/alternatives.parquet", ("urn", "peer_urn"), ("rank", "distance", "named")
+    ),
     "verdicts": Kept("national/monitor/verdicts.parquet", ("urn", "year")),
     "sites": Kept("national/siting/sites.parquet", ("plan", "urn")),
     "referrals": Kept("england/referrals.parquet", ("urn",)),
@@ -74,7 +76,9 @@ def differences(expected: pd.DataFrame, found: pd.DataFrame, name: str) -> list[
     if not expected[key].astype(str).equals(found[key].astype(str)):
         both = expected[key].astype(str).merge(found[key].astype(str), how="outer", indicator=True)
         counts = both["_merge"].value_counts()
-        return [f"{name}: {counts['left_only']} rows are gone, {counts['right_only']} are new, by {', '.join(key)}"]
+        return [
+            f"{name}: {counts['left_only']} rows are gone, {counts['right_only']} are new, by {', '.join(key)}"
+        ]
     told = []
     for column in expected.columns.difference(key, sort=False):
         a, b = expected[column], found[column]

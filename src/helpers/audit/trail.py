@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import national
+from helpers import expectations, ingest, model, peers
 from helpers.base.params import Parameters
 from helpers.base.paths import shown
 
@@ -40,17 +40,17 @@ def trail(run: Parameters, urn: int) -> str:
 
     Raises LookupError for a URN that is not in the register.
     """
-    ingest = national.load(run, "ingest")
-    row = ingest["register"].set_index("urn").reindex([urn]).iloc[0]
+    official = ingest.load(run)
+    row = official.register.set_index("urn").reindex([urn]).iloc[0]
     if pd.isna(row["status"]):
         raise LookupError(
             f"URN {urn} is neither in the census of {run.release} nor in its published absence. Check the number."
         )
-    history = ingest["panel"][ingest["panel"]["urn"] == urn]
+    history = official.panel[official.panel["urn"] == urn]
     behind = {urn} | {int(u) for text in history["published_urns"].dropna() for u in str(text).split("+")}
     lines = [f"{row['school_name']} (URN {urn}), {row['la_name']}, {row['region_name']}; {row['phase']}", ""]
     lines += ["1. As published (file, line, cells)"]
-    for name, line, cells in published_rows(run.data_folder, ingest["files"], behind):
+    for name, line, cells in published_rows(run.data_folder, official.files, behind):
         lines.append(
             f"   {name}, line {line}: "
             + ", ".join(f"{k}={v}" for k, v in cells.items() if v not in ("", None))
@@ -79,15 +79,13 @@ def trail(run: Parameters, urn: int) -> str:
 
 def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
     """Steps 4 to 8 of an assessed school, recomputed from their parts."""
-    ingest, model, similar, last = (
-        national.load(run, name) for name in ("ingest", "model", "peers", "expectations")
-    )
-    base = model["baseline"].set_index("urn").loc[urn]
-    ask = last["expectations"].set_index("urn").loc[urn]
-    parts = model["drivers"][model["drivers"]["urn"] == urn].sort_values(
+    fitted, set_ = model.load(run), expectations.load(run)
+    base = fitted.baseline.set_index("urn").loc[urn]
+    ask = set_.expectations.set_index("urn").loc[urn]
+    parts = fitted.drivers[fitted.drivers["urn"] == urn].sort_values(
         "contribution_pp", key=abs, ascending=False
     )
-    mean = model["model"]["phase_mean"][row["phase"]]
+    mean = fitted.model["phase_mean"][row["phase"]]
     away = math.log(base["absence_pct"] / base["context_expected_pct"])
     share = math.log(base["baseline_pct"] / base["context_expected_pct"]) / away if away else 1.0
     lines = [
@@ -104,11 +102,12 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
         f"   {base['context_expected_pct']:.3f} x ({base['absence_pct']:.3f} / {base['context_expected_pct']:.3f}) ^ {share:.3f} "
         f"= {base['baseline_pct']:.3f} %;  standard deviation {base['sd_pp']:.3f} pp;  80 %: {base['lower80_pct']:.2f} to {base['upper80_pct']:.2f} %"
     ]
-    names = ingest["register"].set_index("urn")["school_name"]
-    peers = similar["peers"][similar["peers"]["urn"] == urn].sort_values("rank")
-    baselines = model["baseline"].set_index("urn")["baseline_pct"]
-    lines += ["", f"6. Similar schools: {len(peers)}"]
-    for p in peers.itertuples():
+    names = ingest.load(run).register.set_index("urn")["school_name"]
+    similar = peers.load(run).peers
+    near = similar[similar["urn"] == urn].sort_values("rank")
+    baselines = fitted.baseline.set_index("urn")["baseline_pct"]
+    lines += ["", f"6. Similar schools: {len(near)}"]
+    for p in near.itertuples():
         mark = "  named" if p.named else ""
         distance = (
             f"{p.distance:.3f}, {p.closeness}, {p.km:.0f} km"
@@ -118,7 +117,7 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
         lines.append(
             f"   {p.rank:>2}. {names[p.peer_urn]} (URN {p.peer_urn}): baseline {baselines[p.peer_urn]:.2f} %; {distance}{mark}"
         )
-    quartile = baselines[peers["peer_urn"]].quantile(0.25)
+    quartile = baselines[near["peer_urn"]].quantile(0.25)
     gap = max(0.0, base["baseline_pct"] - quartile)
     lines += [
         f"   best quartile of these baselines {quartile:.3f} %;  gap {gap:.3f} pp   (stored: {ask['gap_pp']:.3f})"

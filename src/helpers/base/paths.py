@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = Path(__file__).resolve().parents[1]
+ROOT = PACKAGE.parents[1]
 SAMPLE = ROOT / "data" / "sample"
 RECORDS = ROOT / "data" / "records"
 SAMPLE_RECORDS = ROOT / "data" / "sample-records"
 DICTIONARY = ROOT / "data" / "dictionary.csv"
+ARTEFACTS = ROOT / "data" / "artefacts.csv"
 CATALOGUE = ROOT / "data" / "catalogue.csv"
 NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params"

@@ -7,17 +7,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import geopandas as gpd
 import pandas as pd
-
-from helpers.base.paths import ROOT
-
-_CODE = ("*.py", "*.html", "*.css", "*.js", "*.j2", "*.typ")
 
 
 def file_hash(path: Path) -> str:
@@ -39,16 +33,6 @@ def tree_hash(folder: Path) -> str:
     return text_hash(
         *[(p.relative_to(folder).as_posix(), file_hash(p)) for p in sorted(folder.rglob("*")) if p.is_file()]
     )
-
-
-@cache
-def code_hash() -> str:
-    """sha256 of the package's code, templates and the dictionary: any change makes every stamp stale."""
-    package = Path(__file__).parents[1]
-    files = sorted(
-        {p for pattern in _CODE for p in package.rglob(pattern)} | {ROOT / "data" / "dictionary.csv"}
-    )
-    return text_hash(*[(p.relative_to(ROOT).as_posix(), file_hash(p)) for p in files])
 
 
 def inputs_of(folder: Path) -> dict[str, str]:
@@ -126,7 +110,11 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 def read_frame(path: Path) -> pd.DataFrame:
     """Read a Parquet frame, as a GeoDataFrame when it has geometry."""
-    return gpd.read_parquet(path) if path.name == "boundaries.parquet" else pd.read_parquet(path)
+    if path.name != "boundaries.parquet":
+        return pd.read_parquet(path)
+    import geopandas as gpd  # only the maps need it
+
+    return gpd.read_parquet(path)
 
 
 def sweep(folder: Path) -> int:
@@ -135,26 +123,3 @@ def sweep(folder: Path) -> int:
     for path in left:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     return len(left)
-
-
-def stage(folder: Path, key: str, build: Callable[[], dict[str, object]], names: Iterable[str]) -> bool:
-    """Build a national stage unless its stamp carries `key` already. `build` returns file name -> frame or
-    JSON value.
-
-    Returns True when it was built now. All files of the stage appear together, or none.
-    """
-    stamp = folder / "stamp.json"
-    if stamp.exists() and read_json(stamp)["key"] == key and all((folder / name).exists() for name in names):
-        return False
-    made = build()
-    missing = set(names) - set(made)
-    if missing:
-        raise ValueError(f"stage {folder.name} did not make {sorted(missing)}")
-    with atomic_folder(folder) as temporary:
-        for name, value in made.items():
-            if name.endswith(".parquet"):
-                write_frame(temporary / name, value)
-            else:
-                write_json(temporary / name, value)
-        write_json(temporary / "stamp.json", {"key": key})
-    return True

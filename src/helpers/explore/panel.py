@@ -11,7 +11,7 @@ import ipywidgets as w
 import numpy as np
 
 from helpers.base import text as words
-from helpers.base.dictionary import label
+from helpers.base.contract import plain_label
 from helpers.base.params import ENGLAND, REGIONS
 from helpers.base.show import table
 from helpers.explore import what_if
@@ -263,7 +263,7 @@ class Panel:
         caption = (
             "What sets the two schools apart, the largest difference first (share of the squared distance)"
         )
-        rows["feature"] = rows["feature"].map(lambda name: label(name).replace("_", " "))
+        rows["feature"] = rows["feature"].map(lambda name: plain_label(name))
         self.why.value = table(rows.rename(columns=_plain), caption, rows=len(rows)).data
 
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from helpers import national
+from helpers import ingest as official
+from helpers import model as fitted
+from helpers import peers as similarity
 from helpers.base.params import ENGLAND, Parameters, make
 from helpers.expectations import formula
 from helpers.explore import compare
@@ -87,15 +89,15 @@ def load(run: Parameters) -> World:
     """The world of a run: its national fit (made first where it is not there) and the wide lists of near
     schools.
     """
-    ingest, model, similar = (national.load(run, name) for name in ("ingest", "model", "peers"))
-    near = widely_near(ingest["register"], model["baseline"], model["weights"], ingest["linked"])
+    schools, fit, similar = official.load(run), fitted.load(run), similarity.load(run)
+    near = widely_near(schools.register, fit.baseline, fit.weights, schools.linked)
     return World(
         run,
-        ingest["register"],
-        model["baseline"],
-        model["weights"],
-        ingest["area_rates"],
-        similar["peers"][PEER_COLUMNS],
+        schools.register,
+        fit.baseline,
+        fit.weights,
+        schools.area_rates,
+        similar.peers[PEER_COLUMNS],
         near,
     )
 

@@ -8,19 +8,20 @@ England, since places are shared). What is not there gives empty frames with the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from helpers import expectations as minimums
+from helpers import ingest as official
+from helpers import model
+from helpers import records as recorded
 from helpers.base.params import Parameters
+from helpers.ingest.stage import CIRCUMSTANCES
 from helpers.monitor import known_events, own_weeks, progress, shocks, snapshots, verdicts
 from helpers.records import agreed
 
-STAGE_FILES = tuple(
-    f"{name}.parquet"
-    for name in (
-        "inputs", "snapshots", "periods", "put_aside", "counts", "thresholds", "shocks", "scores", "events", "season", "settling", "noted",
-        "area_effects", "reopened", "verdicts",
-    )
-)  # fmt: skip
 SEASON = dict(
     geography="str",
     area="str",
@@ -31,7 +32,6 @@ SEASON = dict(
     years="int64",
 )
 SETTLING = dict(phase="str", school_week="int64", left="float64", pairs="int64")
-MEASURES = ["roll", "ehcp_pct", "sen_support_pct"]
 
 
 def followed(release: str) -> list[str]:
@@ -40,15 +40,29 @@ def followed(release: str) -> list[str]:
     return [first, verdicts.year_after(first)]
 
 
+def follow(run: Parameters) -> dict[str, pd.DataFrame]:
+    """Shocks, and verdicts over the two years after the release. An invented country has no calendar of known events."""
+    calendar = known_events.read_calendar()
+    known = calendar.head(0) if run.is_sample else calendar
+    schools, asked = official.load(run), minimums.load(run).expectations
+    baseline, noted = model.load(run).baseline, recorded.load(run)
+    return build(schools, baseline, asked, noted, run.release, known, run)
+
+
 def build(
-    ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, records: dict, release: str, calendar: pd.DataFrame,
+    ingest: Mapping[str, Any],
+    baseline: pd.DataFrame,
+    expectations: pd.DataFrame,
+    records: Mapping[str, pd.DataFrame],
+    release: str,
+    calendar: pd.DataFrame,
     parameters: Parameters | None = None,
-) -> dict:  # fmt: skip
-    """The files of the stage by name. `parameters`: the run's, whose limits hold for the second year's
+) -> dict[str, pd.DataFrame]:
+    """The results of the stage by name. `parameters`: the run's, whose limits hold for the second year's
     target.
 
     `ingest` holds register, panel, area_rates, attendance and later_census (urn, year, roll, ehcp_pct,
-    sen_support_pct of years after the release); `records` the frames of `records.read_all` without endings;
+    sen_support_pct of years after the release); `records` the frames of `records.folder.read_all`;
     `calendar` of `known_events.read_calendar`, empty where it does not apply.
     """
     register, years = ingest["register"], followed(release)
@@ -83,7 +97,7 @@ def build(
         "reopened": reopened,
         "verdicts": agreed.beside_verdicts(told, records["agreed"], years[0]),
     }
-    return {f"{name}.parquet": frame.reset_index(drop=True) for name, frame in frames.items()}
+    return {name: frame.reset_index(drop=True) for name, frame in frames.items()}
 
 
 def inputs(attendance: pd.DataFrame, panel: pd.DataFrame, records: dict, release: str) -> pd.DataFrame:
@@ -178,14 +192,14 @@ def _verdicts(
     moves = {y: verdicts.movement(ingest["area_rates"], register, b, y) for y, b in bases.items()}
     areas = {y: verdicts.area_effects(found.shocks, cleaned.snapshots, b, y) for y, b in bases.items()}
     effects = {y: verdicts.shock_effects(areas[y], noted, register, y) for y in years}
-    before, changed = register[["urn", *MEASURES]], {}
+    before, changed = register[["urn", *CIRCUMSTANCES]], {}
     for year in years:
         after = outcomes.loc[outcomes["year"] == year, ["urn", "published_urn", "link_kind"]]
-        census = ingest["later_census"].loc[ingest["later_census"]["year"] == year, ["urn", *MEASURES]]
+        census = ingest["later_census"].loc[ingest["later_census"]["year"] == year, ["urn", *CIRCUMSTANCES]]
         census = census.rename(columns={"urn": "published_urn"}).astype({"published_urn": "Int64"})
         after = after.merge(census, on="published_urn", how="left", validate="m:1")
         changed[year] = verdicts.changed_circumstances(before, after)
-        known = after.set_index("urn")[MEASURES].astype("float64")
+        known = after.set_index("urn")[CIRCUMSTANCES].astype("float64")
         before = (
             known.combine_first(before.set_index("urn").astype("float64")).rename_axis("urn").reset_index()
         )

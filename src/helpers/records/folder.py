@@ -18,13 +18,13 @@ from helpers.base.paths import shown
 from helpers.records import agreed, own_extract, recorded_shocks
 
 AGREED, DECISIONS, SHOCKS, EXTRACTS = "agreed.csv", "decisions*.csv", "recorded-shocks.csv", "own-extracts"
-STAGE_FILES = ("agreed.parquet", "recorded_shocks.parquet", "own_weeks.parquet", "record_files.parquet")
+RESULTS = ("agreed", "recorded_shocks", "own_weeks", "record_files")
 
 
 def read_all(
     folder: Path, register: pd.DataFrame, expectations: pd.DataFrame, must_exist: bool = False
 ) -> dict[str, pd.DataFrame]:
-    """The files of the national stage `records`, by name.
+    """The results of the national stage `records`, by name.
 
     `agreed` as from `agreed.read_records`, `recorded_shocks` as from `sources.recorded_shocks`, `own_weeks`
     as from `own_extract.whole_school`, and `record_files`: file, taken_for, lines. Raises `DataRefused`
@@ -57,7 +57,7 @@ def read_all(
     table = pd.DataFrame(files, columns=["file", "taken_for", "lines"]).astype(
         {"file": "str", "taken_for": "str", "lines": "int64"}
     )
-    return dict(zip(STAGE_FILES, (noted, spoken, own, table), strict=True))
+    return dict(zip(RESULTS, (noted, spoken, own, table), strict=True))
 
 
 def read_decisions(folder: Path, referrals: pd.DataFrame) -> pd.DataFrame | None:

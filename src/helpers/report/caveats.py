@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from helpers.base import dictionary, text
+from helpers.base import contract, text
 from helpers.base.text import known, number, year_words
 from helpers.report.inputs import PackInputs
 
@@ -32,7 +32,7 @@ def driver_name(name: str) -> str:
         return name[0].upper() + name[1:]
     if name.lower() in DRIVER_WORDS:
         return DRIVER_WORDS[name.lower()]
-    frame = dictionary.read_dictionary()
+    frame = contract.dictionary()
     labels = frame.loc[frame["name"] == name, "label"]
     return labels.iloc[0] if len(labels) else name.removesuffix("_pct").replace("_", " ").capitalize()
 

@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from helpers.base import dictionary, text
+from helpers.base import contract, text
 from helpers.report.inputs import PackInputs
 from helpers.report.region_facts import PHASES, weighted_mean
 from helpers.report.workbook import EXPECTATIONS, SCHOOLS
@@ -76,7 +76,7 @@ def areas_layer(frame: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> gpd.GeoDat
 
 def meanings(schools: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
     """What the columns of both layers mean: layer, name, label, unit, source."""
-    known = dictionary.read_dictionary().drop_duplicates("name").set_index("name")
+    known = contract.dictionary().drop_duplicates("name").set_index("name")
     rows = []
     for layer, frame in (("schools", schools), ("local_authorities", areas)):
         for name in frame.columns.drop("geometry"):

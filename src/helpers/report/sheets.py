@@ -15,7 +15,7 @@ import gptables as gpt
 import pandas as pd
 from gptables.core.wrappers import GPWorkbook
 
-from helpers.base import dictionary
+from helpers.base import contract
 from helpers.base import text as words
 from helpers.base.text import known
 
@@ -39,10 +39,10 @@ def table(
     columns = [name for name in columns if name in frame]
     if frame.empty or not columns:
         return None
-    titles = [(headings or {}).get(name) or dictionary.label(name) for name in columns]
-    known_decimals = dictionary.read_dictionary().drop_duplicates("name").set_index("name")[
-        "decimals"
-    ].to_dict() | (decimals or {})
+    titles = [(headings or {}).get(name) or contract.plain_label(name) for name in columns]
+    known_decimals = contract.dictionary().drop_duplicates("name").set_index("name")["decimals"].to_dict() | (
+        decimals or {}
+    )
     out, formats = {}, []
     for name, heading in zip(columns, titles, strict=True):
         out[heading] = pd.Series([cell(value) for value in frame[name].tolist()], dtype="object")

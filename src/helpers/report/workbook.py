@@ -9,7 +9,7 @@ from pathlib import Path
 import gptables as gpt
 import pandas as pd
 
-from helpers.base import dictionary, text
+from helpers.base import contract, text
 from helpers.base.text import year_words
 from helpers.report import quality, sheets
 from helpers.report.inputs import PackInputs
@@ -173,7 +173,7 @@ MEANINGS = {
 
 def _dictionary() -> pd.DataFrame:
     """The dictionary's rows of the tables in this workbook, once per name and table."""
-    frame = dictionary.read_dictionary()
+    frame = contract.dictionary()
     wanted = {
         "schools": SCHOOLS,
         "baseline": EXPECTATIONS,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.base.dictionary import read_dictionary
+from helpers.base import contract
 from helpers.base.params import ENGLAND, BadParameters, region_from
 from helpers.ingest.rates import weighted_mean
 from helpers.share import suppression
@@ -22,8 +22,7 @@ from helpers.share import suppression
 OWN_MARKING = "This marking is this project’s own. It is not a security classification of the government."
 SUPPRESSED = "c"  # DfE's symbol for a figure withheld to protect confidentiality
 FEWEST_ALIKE = 10  # masked schools that share the bands by which somebody could know one again
-SCHOOL_TABLES = ("schools", "baseline", "expectations")
-ROUTING = ("referrals", "offers", "draws", "left_out", "hub_sites", "verdicts", "shocks")
+SCHOOL_TABLES, ROUTING = contract.tables(share="school"), contract.tables(share="team")
 METHOD = ("method.md", "assumptions.md")
 IDENTITY = ("urn", "school_name", "la_code", "la_name", "region_name", "phase")
 
@@ -245,7 +244,7 @@ def _slug(name: str) -> str:
 
 def columns(who: Audience, table: str) -> list[str]:
     """Columns of a table that an audience may see, in the dictionary's order."""
-    frame = read_dictionary()
+    frame = contract.dictionary()
     rows = frame[frame["table"] == table]
     return rows.loc[rows["sensitivity"].isin(who.sees), "name"].tolist()
 

@@ -8,7 +8,9 @@ lines on the National Grid. Nobody has asked a candidate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,18 +56,16 @@ class HubPlan:
 
 
 FRAMES = ("leads", "leads_left_out", "funnel", "candidates", "sites", "gains", "comparison", "by_region")
-STAGE_FILES = (*(f"{name}.parquet" for name in FRAMES), "solver.json")
 
 
 def to_stage(plan: HubPlan) -> dict:
-    """A plan as the files of a national stage, by name: made once, read by every region."""
-    return {f"{name}.parquet": getattr(plan, name) for name in FRAMES} | {
-        "solver.json": {**asdict(plan.solver), "limit_km": plan.limit_km}
-    }
+    """A plan as the results of a national stage, by name: made once, read by every region."""
+    solver = {**asdict(plan.solver), "limit_km": plan.limit_km}
+    return {**{name: getattr(plan, name) for name in FRAMES}, "solver": solver}
 
 
-def from_stage(parts: dict) -> HubPlan:
-    """The plan again, from the frames and values of `to_stage` by their names without ending."""
+def from_stage(parts: Mapping[str, Any]) -> HubPlan:
+    """The plan again, from the frames and values of `to_stage` by their names."""
     solver = dict(parts["solver"])
     limit_km = solver.pop("limit_km")
     return HubPlan(**{name: parts[name] for name in FRAMES}, solver=Cover(**solver), limit_km=limit_km)

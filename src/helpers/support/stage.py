@@ -6,35 +6,49 @@ in words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from helpers import expectations, ingest, model, monitor
+from helpers.base.params import Parameters
 from helpers.support import routing, siting
 from helpers.support.routing import Rules
 
-STAGE_FILES = siting.STAGE_FILES
 # far above the half minute that all England takes: a plan must not depend on how busy the machine is
 SECONDS = 600.0
 
 
+def site(run: Parameters) -> dict:
+    """Where the next hubs should open."""
+    schools, asked = ingest.load(run), expectations.load(run).expectations
+    return build(schools, model.load(run).baseline, asked, monitor.load(run).verdicts, run.seed)
+
+
 def build(
-    ingest: dict, baseline: pd.DataFrame, expectations: pd.DataFrame, verdicts: pd.DataFrame, seed: int
+    schools: Mapping[str, Any],
+    baseline: pd.DataFrame,
+    expectations: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    seed: int,
 ) -> dict:
-    """The files of the stage by name. `ingest` holds register and hubs; `verdicts` are England's, of the
+    """The results of the stage by name. `schools` holds register and hubs; `verdicts` are England's, of the
     stage `monitor`: no school on the referral list, be it only for a talk, is a candidate to lead a hub."""
     rules = Rules(seed=seed)
-    referred = routing.route(verdicts, ingest["register"], rules).referrals["urn"]
+    referred = routing.route(verdicts, schools["register"], rules).referrals["urn"]
     try:
         plan = siting.hub_plan(
-            ingest["register"],
+            schools["register"],
             baseline,
             expectations,
-            ingest["hubs"],
+            schools["hubs"],
             rules,
             referred=referred,
             seconds=SECONDS,
         )
     except siting.NoPlan as reason:
         plan = siting.no_plan(
-            ingest["register"], baseline, expectations, ingest["hubs"], rules, referred, str(reason)
+            schools["register"], baseline, expectations, schools["hubs"], rules, referred, str(reason)
         )
     return siting.to_stage(plan)

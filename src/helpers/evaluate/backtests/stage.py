@@ -1,31 +1,22 @@
-"""The evaluation as a stage of the national store: back-tested once per release, read by the notebook of
-every region.
-"""
+"""The national stage `evaluation`: back-tested once per release, read by the notebook of every region."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from helpers import expectations, ingest, model, peers
+from helpers.base.params import Parameters
 from helpers.evaluate.backtests.criteria import measure
 from helpers.evaluate.trial import year_pairs
 
-FILES = (
-    "bars.parquet",
-    "variants.parquet",
-    "fairness.parquet",
-    "coverage.parquet",
-    "trades.parquet",
-    "backtests.parquet",
-    "improved.parquet",
-    "pairs.parquet",
-)
+FRAMES = ("bars", "variants", "fairness", "coverage", "trades", "backtests", "improved")
 
 
-def build(ingest: dict, model: dict, found: dict, asked: dict, run) -> dict[str, pd.DataFrame]:
-    """The frames of `Evaluation` by file name, and the pairs of years that test-and-learn works on
-    (`trial.years.narrow`).
+def back_test(run: Parameters) -> dict[str, pd.DataFrame]:
+    """Does the method keep what it promises? The frames of `Evaluation` by name, and the pairs of years on which
+    trials are rehearsed (`year_pairs.narrow`).
     """
-    told = measure(ingest, model, found, asked, run)
-    known = year_pairs.pairs(ingest["register"], ingest["panel"], year_pairs.WANTED, "secondary", run.seed)
-    frames = {name: getattr(told, name.removesuffix(".parquet")) for name in FILES if name != "pairs.parquet"}
-    return {**frames, "pairs.parquet": year_pairs.narrow(known)}
+    schools = ingest.load(run)
+    found = measure(schools, model.load(run), peers.load(run), expectations.load(run), run)
+    known = year_pairs.pairs(schools.register, schools.panel, year_pairs.WANTED, "secondary", run.seed)
+    return {**{name: getattr(found, name) for name in FRAMES}, "pairs": year_pairs.narrow(known)}

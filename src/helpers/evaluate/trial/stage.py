@@ -4,8 +4,13 @@ by the notebook of every region.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from helpers import evaluate, ingest, model, peers
+from helpers.base.params import Parameters
 from helpers.evaluate.trial import (
     assignment,
     calibration,
@@ -23,22 +28,29 @@ EFFECTS_PP = (0.1, 0.2, 0.3, 0.4)
 WORLDS_POWER, WORLDS_COVERAGE = 40, 60
 SIZES = (100, 200, 300, 400, 600, 800, 1200)
 GROUPS = ("start", "fsm", "size", "region_name")
-FRAMES = (
-    "candidates", "sizes", "power_curve", "coverage_of_trials", "placebo", "placebo_nil", "density", "continuity", "promises", "attained", "spreads",
-    "changes", "next_release",
-)  # fmt: skip
-FILES = (*(f"{name}.parquet" for name in FRAMES), "learning.json")
 
 
-def build(ingest: dict, model: dict, found: dict, pairs: pd.DataFrame, run) -> dict:
-    """Frames by file name, and `learning.json`: `last` (newest pre-pandemic pair in words), `parts` (variance
+def rehearse(run: Parameters) -> dict:
+    """Test and learn, rehearsed on years in which there was no policy."""
+    pairs = evaluate.load(run).pairs
+    return build(ingest.load(run), model.load(run), peers.load(run).peers, pairs, run)
+
+
+def build(
+    schools: Mapping[str, Any],
+    fitted: Mapping[str, Any],
+    peers: pd.DataFrame,
+    pairs: pd.DataFrame,
+    run: Parameters,
+) -> dict:
+    """Frames by name, and `learning`: `last` (newest pre-pandemic pair in words), `parts` (variance
     of a trial), `met_pct`, `stated_pct`.
 
     `pairs` as `years.narrow` kept them with the evaluation. Raises ValueError where the panel has no pair of
     pre-pandemic years.
     """
-    register, rates, peers = ingest["register"], ingest["area_rates"], found["peers"]
-    told = placebo.rehearse(register, ingest["panel"], rates, peers, run, year_pairs.widen(pairs, register))
+    register, rates = schools["register"], schools["area_rates"]
+    told = placebo.rehearse(register, schools["panel"], rates, peers, run, year_pairs.widen(pairs, register))
     now = told.seen[told.last]
     candidates = interval_coverage.trial_schools(now, seed=run.seed)
     parts = power.variance_parts(candidates, assignment.strata(candidates))
@@ -50,19 +62,19 @@ def build(ingest: dict, model: dict, found: dict, pairs: pd.DataFrame, run) -> d
         )
     )
     routed = now if "z" in now else now.assign(z=float("nan"))
-    kept = _promises(told, model, peers, register, rates, run)
+    kept = _promises(told, fitted, peers, register, rates, run)
     last = kept["attained"][kept["attained"]["years"] == placebo.in_words(told.last)]
     return {
-        "candidates.parquet": candidates,
-        "sizes.parquet": power.table(parts, numbers=SIZES),
-        "power_curve.parquet": interval_coverage.power_curve(candidates, EFFECTS_PP, WORLDS_POWER, run.seed),
-        "coverage_of_trials.parquet": checked,
-        "placebo.parquet": told.table,
-        "placebo_nil.parquet": placebo.nil(told.table),
-        "density.parquet": discontinuity.density(routed["z"].to_numpy("float64"), LIGHT_TOUCH_Z),
-        "continuity.parquet": discontinuity.continuity(routed, "z", LIGHT_TOUCH_Z),
-        **{f"{name}.parquet": frame for name, frame in kept.items()},
-        "learning.json": {
+        "candidates": candidates,
+        "sizes": power.table(parts, numbers=SIZES),
+        "power_curve": interval_coverage.power_curve(candidates, EFFECTS_PP, WORLDS_POWER, run.seed),
+        "coverage_of_trials": checked,
+        "placebo": told.table,
+        "placebo_nil": placebo.nil(told.table),
+        "density": discontinuity.density(routed["z"].to_numpy("float64"), LIGHT_TOUCH_Z),
+        "continuity": discontinuity.continuity(routed, "z", LIGHT_TOUCH_Z),
+        **kept,
+        "learning": {
             "last": placebo.in_words(told.last), "parts": parts, "met_pct": 100 * float(last["met"].mean()),
             "stated_pct": 100 * float(last["chance_unaided"].mean()),
         },
@@ -71,7 +83,7 @@ def build(ingest: dict, model: dict, found: dict, pairs: pd.DataFrame, run) -> d
 
 def _promises(
     told: placebo.Rehearsal,
-    model: dict,
+    fitted: Mapping[str, Any],
     peers: pd.DataFrame,
     register: pd.DataFrame,
     rates: pd.DataFrame,
@@ -108,5 +120,5 @@ def _promises(
         ),
         "spreads": pd.DataFrame(spreads).assign(more_than_luck=lambda f: f["observed"] > f["by_chance_95"]),
         "changes": changes.supported(compared),
-        "next_release": changes.next_release(model["baseline"], peers, register, rates, run, slopes),
+        "next_release": changes.next_release(fitted["baseline"], peers, register, rates, run, slopes),
     }

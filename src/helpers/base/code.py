@@ -1,0 +1,99 @@
+"""Which code a result rests on: a module, all of ours that it imports, however deep, and the files beside them.
+
+Read from the source by `ast`, never by importing: an import inside a function counts as much as one at the top, and a
+name such as "helpers.model.stage:fit" in a string counts as an import too. So a change of a template makes stale what
+renders pages, and no model.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import helpers
+from helpers.base.paths import ARTEFACTS, DICTIONARY, PACKAGE, ROOT
+from helpers.base.store import file_hash, text_hash
+
+DOOR = "helpers"  # importing it loads nothing: its names are looked up when they are used
+_NAME = re.compile(r"^helpers(\.\w+)+(:\w+)?$")
+_NO_CODE = {".py", ".pyc", ".md"}
+
+
+def closure(*modules: str) -> tuple[str, ...]:
+    """Names of the given modules of ours and of all that they import, sorted. Raises ModuleNotFoundError."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name == DOOR:
+            continue
+        found.add(name)
+        waiting += _imported(_file(name), name)
+        waiting += [name.rpartition(".")[0]]  # a package's own __init__ runs first
+    return tuple(sorted(found))
+
+
+def imports_of(source: str, package: str = "") -> tuple[str, ...]:
+    """Modules of ours that a piece of source imports or names, resolved to files."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAME.match(node.value):
+            names.append(node.value.partition(":")[0])
+    resolved = (_module(name) for name in names if name.startswith(f"{DOOR}."))
+    return tuple(dict.fromkeys(name for name in resolved if name and name != package))
+
+
+@cache
+def code_of(*modules: str) -> str:
+    """sha256 of the code that the modules rest on: their closure, and the templates, styles and fonts beside it."""
+    files = {_file(name) for name in closure(*modules)}
+    beside = {path for folder in {f.parent for f in files} if folder != PACKAGE for path in _assets(folder)}
+    return text_hash(*[(p.relative_to(ROOT).as_posix(), file_hash(p)) for p in sorted(files | beside)])
+
+
+@cache
+def _imported(path: Path, name: str) -> tuple[str, ...]:
+    return imports_of(path.read_text(encoding="utf-8"), name)
+
+
+def _module(name: str) -> str:
+    """The module that a dotted name means: itself, or what holds the attribute; empty for the door's attributes."""
+    shown = name.removeprefix(f"{DOOR}.")
+    if shown in helpers.SHORT:
+        return helpers.SHORT[shown].partition(":")[0]
+    while name != DOOR:
+        if _path(name):
+            return name
+        name = name.rpartition(".")[0]
+    return ""
+
+
+def _path(name: str) -> Path | None:
+    base = PACKAGE.parent.joinpath(*name.split("."))
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+def _file(name: str) -> Path:
+    path = _path(name)
+    if path is None:
+        raise ModuleNotFoundError(f"there is no module {name} among ours")
+    return path
+
+
+def _assets(folder: Path) -> list[Path]:
+    """Files of a package that are no code: templates, styles, fonts, in folders that hold no modules."""
+    own = [p for p in folder.iterdir() if p.is_dir() and not any(p.glob("*.py")) and p.name != "__pycache__"]
+    return [p for f in own for p in f.rglob("*") if p.is_file() and p.suffix not in _NO_CODE]
+
+
+@cache
+def package_hash() -> str:
+    """sha256 of all our code, templates, styles and the two tables of the contract, for the manifest."""
+    files = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix != ".pyc"} | {ARTEFACTS, DICTIONARY}
+    return text_hash(*[(p.relative_to(ROOT).as_posix(), file_hash(p)) for p in sorted(files)])
