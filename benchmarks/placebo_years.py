@@ -13,7 +13,8 @@ import pandas as pd
 
 from helpers.base import params
 from helpers.base.paths import resolve
-from helpers.evaluate.trial import calibration, changes, discontinuity, placebo, year_pairs
+from helpers.evaluate import year_pairs
+from helpers.evaluate.trial import calibration, changes, discontinuity, placebo
 from helpers.run.stages import STAGES
 
 

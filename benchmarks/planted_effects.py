@@ -17,7 +17,8 @@ import pandas as pd
 
 from helpers.base import params
 from helpers.base.paths import resolve
-from helpers.evaluate.trial import assignment, interval_coverage, power, year_pairs
+from helpers.evaluate import year_pairs
+from helpers.evaluate.trial import assignment, interval_coverage, power
 from helpers.run.stages import STAGES
 from helpers.support.routing import Rules
 

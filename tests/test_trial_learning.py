@@ -11,6 +11,7 @@ from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
 from helpers.base.params import make
+from helpers.evaluate import year_pairs
 from helpers.evaluate.trial import (
     calibration,
     changes,
@@ -18,7 +19,6 @@ from helpers.evaluate.trial import (
     placebo,
     power,
     simulate,
-    year_pairs,
 )
 from helpers.run.stages import STAGES
 from tests.support import trial_pairs

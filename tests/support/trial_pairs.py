@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.evaluate.trial import year_pairs
+from helpers.evaluate import year_pairs
 
 REGIONS = ("North East", "London", "South West")
 

@@ -1,6 +1,4 @@
-"""Who can check what: the manifest of a run, and the trail of one school from the published row to its
-report.
-"""
+"""The manifest of a region: what its results were made from, and the hash of each."""
 
 from __future__ import annotations
 
@@ -9,9 +7,12 @@ import subprocess
 from importlib.metadata import version
 
 import helpers
+from helpers import ingest
+from helpers.base import contract
+from helpers.base.code import package_hash
 from helpers.base.params import FOLDERS, Parameters
 from helpers.base.paths import ROOT
-from helpers.base.store import code_hash, file_hash, inputs_of, read_json, tree_hash, write_json
+from helpers.base.store import file_hash, inputs_of, read_json, tree_hash, write_json
 
 MANIFEST = "manifest.json"
 PACKAGES = (
@@ -28,29 +29,6 @@ PACKAGES = (
     "jinja2",
     "gptables",
 )
-ARTEFACTS = (
-    "schools.parquet",
-    "panel.parquet",
-    "baseline.parquet",
-    "drivers.parquet",
-    "peers.parquet",
-    "alternatives.parquet",
-    "summary.parquet",
-    "expectations.parquet",
-    "special_ranges.parquet",
-    "facts.json",
-    "quality.json",
-)
-LATER = (
-    "referrals.parquet",
-    "offers.parquet",
-    "draws.parquet",
-    "left_out.parquet",
-    "hub_sites.parquet",
-    "verdicts.parquet",
-    "shocks.parquet",
-)
-FOLDERS_MADE = ("pack", "support", "monitor")
 
 
 def git_commit() -> str:
@@ -69,7 +47,7 @@ def git_commit() -> str:
     return commit + ("+changes" if changed else "")
 
 
-def build_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
+def build_manifest(run: Parameters) -> dict:
     """What a region's results were made from: input files and records with sha256, parameters, code,
     packages, seed. No times, so reruns compare equal."""
     return {
@@ -77,30 +55,32 @@ def build_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
         "release": run.release,
         "sample": run.is_sample,
         "formula": "The formula is this project's own. The Department for Education has not published its formula.",
-        "inputs": inputs,
+        "inputs": ingest.load(run).inputs,
         "records": inputs_of(run.records_folder),
-        "parameters": run.model_dump(exclude=set(FOLDERS)),
+        "parameters": _parameters(run),
         "seed": run.seed,
-        "code": {"version": helpers.__version__, "sha256": code_hash(), "git_commit": git_commit()},
+        "code": {"version": helpers.__version__, "sha256": package_hash(), "git_commit": git_commit()},
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
     }
 
 
-def write_manifest(run: Parameters, inputs: dict[str, str]) -> dict:
-    """Write the region's manifest, with the hashes of its artefacts. Returns it. Each step from 05 on writes
-    it anew, with what is there by then.
-    """
-    manifest, folder = build_manifest(run, inputs), run.region_folder
-    there = [*ARTEFACTS, *(name for name in LATER if (folder / name).exists())]
-    manifest["artefacts"] = {name: file_hash(folder / name) for name in there}
-    manifest["artefacts"] |= {
-        name: tree_hash(folder / name) for name in FOLDERS_MADE if (folder / name).exists()
-    }
-    write_json(run.region_folder / MANIFEST, manifest)
+def write_manifest(run: Parameters) -> dict:
+    """Write the region's manifest, with the hashes of all results that are there by now. Returns it."""
+    manifest, folder = build_manifest(run), run.region_folder
+    listed = contract.artefacts()
+    files = listed.loc[listed["region"] & listed["manifest"], "file"]
+    there = [folder / name for name in files if (folder / name).exists()]
+    manifest["artefacts"] = {p.name: tree_hash(p) if p.is_dir() else file_hash(p) for p in there}
+    write_json(folder / MANIFEST, manifest)
     return manifest
 
 
-def read_manifest(run: Parameters) -> dict:
-    """The manifest of a region that has been run."""
-    return read_json(run.region_folder / MANIFEST)
+def _parameters(run: Parameters) -> dict:
+    """The run's parameters. A notebook knows only those that it uses: the others are as an earlier step left them."""
+    path = run.region_folder / MANIFEST
+    before = read_json(path)["parameters"] if path.exists() else {}
+    known = {
+        k: v for k, v in before.items() if k in Parameters.model_fields and k not in run.model_fields_set
+    }
+    return run.model_copy(update=known).model_dump(exclude=set(FOLDERS))

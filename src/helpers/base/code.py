@@ -37,14 +37,23 @@ def closure(*modules: str) -> tuple[str, ...]:
 
 def imports_of(source: str, package: str = "") -> tuple[str, ...]:
     """Modules of ours that a piece of source imports or names, resolved to files."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for_editors = {inner for node in ast.walk(tree) if _is_for_editors(node) for inner in ast.walk(node)}
+    nodes = [node for node in ast.walk(tree) if node not in for_editors]
+    names, known_as = [], {}
+    for node in nodes:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
+            here = {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            known_as |= {name: full for name, full in here.items() if full.startswith(f"{DOOR}.")}
+            names += here.values()
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAME.match(node.value):
             names.append(node.value.partition(":")[0])
+    for node in nodes:  # a room's room: evaluate.trial.load
+        if isinstance(node, ast.Attribute):
+            first, *rest = _dotted(node)
+            names += [".".join([known_as[first], *rest])] if first in known_as else []
     resolved = (_module(name) for name in names if name.startswith(f"{DOOR}."))
     return tuple(dict.fromkeys(name for name in resolved if name and name != package))
 
@@ -60,6 +69,20 @@ def code_of(*modules: str) -> str:
 @cache
 def _imported(path: Path, name: str) -> tuple[str, ...]:
     return imports_of(path.read_text(encoding="utf-8"), name)
+
+
+def _is_for_editors(node: ast.AST) -> bool:
+    """`if TYPE_CHECKING:` is never run."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _dotted(node: ast.expr) -> list[str]:
+    """The parts of `a.b.c`; a first part that is no plain name is empty."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    return [node.id if isinstance(node, ast.Name) else "", *parts]
 
 
 def _module(name: str) -> str:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from IPython.display import HTML, Markdown
 
-from helpers.base.dictionary import label
+from helpers.base.contract import plain_label as label
 
 pio.renderers.default = "plotly_mimetype"
 PHASE_COLOURS = {

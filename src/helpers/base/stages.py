@@ -67,7 +67,7 @@ class Stage:
     """One stage. `build`: where its builder is, as "module:function"; it takes the run and gives results by name, a
     frame for each table and a dict for each JSON file of the contract. `after`: the stages it stands on. `assets`:
     files of the repository that it reads. `files`: what else of the run decides it, by hash (what people recorded, an
-    earlier run's peers).
+    earlier run's peers), from the parameters named in `folders`, whose place decides nothing.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Stage:
     parameters: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     files: Callable[[Parameters], dict[str, str]] | None = None
+    folders: tuple[str, ...] = ()
 
     @property
     def writes(self) -> tuple[str, ...]:

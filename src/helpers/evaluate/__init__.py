@@ -1,32 +1,19 @@
-"""08 and 09 · Does the method keep what it promises, and how would we know that support works? Back-tests on held-out
-years, and trials rehearsed on years without a policy.
+"""08 and 09 · Does the method keep what it promises (`evaluate.backtests`), and how would we know that support works
+(`evaluate.trial`)? Each is a stage of its own, looked up when it is first used.
 """
 
 from __future__ import annotations
 
-from helpers import expectations, ingest, model, peers
-from helpers.base.params import Parameters
-from helpers.base.stages import Results, Stage
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-BACKTESTS = Stage(
-    "evaluation",
-    "helpers.evaluate.backtests.stage:back_test",
-    after=(ingest.STAGE, model.STAGE, peers.STAGE, expectations.STAGE),
-)
-TRIALS = Stage(
-    "learning",
-    "helpers.evaluate.trial.stage:rehearse",
-    after=(ingest.STAGE, model.STAGE, peers.STAGE, BACKTESTS),
-)
+if TYPE_CHECKING:
+    from helpers.evaluate import backtests, trial
+
+__all__ = ["backtests", "trial"]
 
 
-def load(run: Parameters) -> Results:
-    """The back-tests' results, made first where needed: bars, variants, fairness, coverage, trades, backtests,
-    improved, pairs.
-    """
-    return BACKTESTS.load(run)
-
-
-def rehearsal(run: Parameters) -> Results:
-    """The rehearsed trials' results, made first where needed: sizes, power_curve, placebo, promises, changes and more."""
-    return TRIALS.load(run)
+def __getattr__(name: str):
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

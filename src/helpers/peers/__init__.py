@@ -9,17 +9,18 @@ from helpers.base.store import file_hash
 
 
 def kept_peers(run: Parameters) -> dict[str, str]:
-    """Hash of the earlier run's peers that are to be kept; empty where none are, or where they are not there."""
+    """Hash of the earlier run's peers that are to be kept; empty where none are."""
     path = run.frozen_peers
-    return {"peers_from": file_hash(path)} if path and path.exists() else {}
+    return {"peers_from": file_hash(path) if path.exists() else "not there"} if path else {}
 
 
 STAGE = Stage(
     "peers",
     "helpers.peers.stage:find",
     after=(ingest.STAGE, model.STAGE),
-    parameters=("seed", "peers_k", "region_penalty", "named_max", "named_cap", "peers_from"),
+    parameters=("seed", "peers_k", "region_penalty", "named_max", "named_cap"),
     files=kept_peers,
+    folders=("peers_from",),
 )
 
 

@@ -20,6 +20,7 @@ STAGE = Stage(
     "helpers.records.stage:read",
     after=(ingest.STAGE, expectations.STAGE),
     files=recorded,
+    folders=("records",),
 )
 
 

@@ -1,5 +1,5 @@
-"""The runner: the notebooks of a region by papermill, in parallel processes, with stamps. The only module
-that knows papermill.
+"""The runner: the national stages and the notebooks of every region, in parallel processes, with stamps. The only
+module that knows papermill.
 """
 
 from __future__ import annotations
@@ -7,42 +7,25 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread
 
-import joblib
 import papermill
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from helpers import national
-from helpers.audit import manifest
-from helpers.base.params import ENGLAND, FOLDERS, Parameters, make
+from helpers.base.faults import DataRefused
+from helpers.base.params import ENGLAND, BadParameters, Parameters
 from helpers.base.paths import NOTEBOOKS, shown
-from helpers.base.store import code_hash, file_hash, inputs_of, read_json, sweep, text_hash, write_json
+from helpers.base.store import file_hash, read_json, sweep, text_hash, write_json
 from helpers.report.notebook_page import notebook_to_html
-
-STEPS: dict[str, tuple[str, ...]] = {
-    "01_ingest": ("schools.parquet", "panel.parquet", "quality.json"),
-    "02_model": ("baseline.parquet", "drivers.parquet"),
-    "03_peers": ("peers.parquet", "alternatives.parquet", "summary.parquet"),
-    "04_expectations": ("expectations.parquet", "special_ranges.parquet"),
-    "05_report": ("pack",),
-    "06_support": (
-        "support",
-        "referrals.parquet",
-        "offers.parquet",
-        "draws.parquet",
-        "left_out.parquet",
-        "hub_sites.parquet",
-    ),
-    "07_monitor": ("monitor", "verdicts.parquet", "shocks.parquet"),
-    "08_evaluate": ("manifest.json",),  # written anew by each step from 05 on
-}
-READ_RECORDS = ("05_report", "06_support", "07_monitor")
+from helpers.run.graph import Outcome, Task, plan, work
+from helpers.run.notebooks import steps
+from helpers.run.stages import STAGES
 
 
 @dataclass
@@ -61,49 +44,36 @@ class RegionResult:
         return not self.failed_step
 
 
-def step_key(run: Parameters, step: str, previous: str) -> str:
-    """What a step depends on: its notebook's cells, parameters, code, input files, records where it reads
-    them, and the step before.
-    """
-    cells = [(c["cell_type"], "".join(c["source"])) for c in read_json(NOTEBOOKS / f"{step}.ipynb")["cells"]]
-    parameters = run.model_dump(exclude=set(FOLDERS))
-    recorded = inputs_of(run.records_folder) if step in READ_RECORDS else {}
-    files = inputs_of(run.data_folder)
-    return text_hash(
-        step,
-        cells,
-        parameters,
-        run.is_sample,
-        code_hash(),
-        files,
-        recorded,
-        national.frozen_hash(run),
-        previous,
-    )
+def step_key(run: Parameters, name: str) -> str:
+    """What a step depends on, with all that it reads from earlier ones, as one hash."""
+    step = steps()[name]
+    return step.key(run, {before: step_key(run, before) for before in step.after})
 
 
 def _outline(path: Path) -> str:
-    """A cheap fingerprint of an artefact: the hash of a file, names and sizes of a folder. PDFs are put into
-    a pack later and know themselves.
-    """
+    """A cheap fingerprint of an artefact: the hash of a file, names and sizes of a folder. PDFs are put into a pack later and know themselves."""
     if path.is_dir():
         files = (p for p in sorted(path.rglob("*")) if p.is_file() and p.suffix != ".pdf")
         return text_hash(*[(p.relative_to(path).as_posix(), p.stat().st_size) for p in files])
     return file_hash(path) if path.exists() else "missing"
 
 
-def is_done(run: Parameters, step: str, key: str) -> bool:
+def _stamp(run: Parameters, name: str) -> Path:
+    return run.region_folder / ".stamps" / f"{name}.json"
+
+
+def is_done(run: Parameters, name: str, key: str) -> bool:
     """Whether a step's stamp carries this key and everything it made is still as it left it."""
-    stamp = run.region_folder / ".stamps" / f"{step}.json"
+    stamp = _stamp(run, name)
     if not stamp.exists():
         return False
-    told = read_json(stamp)
+    noted = read_json(stamp)
     facts = run.region_folder / "facts.json"
     return (
-        told["key"] == key
-        and all(_outline(run.region_folder / name) == outline for name, outline in told["made"].items())
+        noted["key"] == key
+        and all(_outline(run.region_folder / made) == outline for made, outline in noted["made"].items())
         and facts.exists()
-        and told["facts"] == _facts_of(facts, step)
+        and noted["facts"] == _facts_of(facts, name)
     )
 
 
@@ -115,21 +85,21 @@ def _facts_of(path: Path, step: str) -> str:
     )
 
 
-def execute(run: Parameters, step: str) -> None:
+def execute(run: Parameters, name: str) -> None:
     """Execute one notebook for one region and keep it beside its results, as a notebook and as a page.
 
     A notebook that fails is kept as `<step>.failed.ipynb`, with the error in it, and its exception goes on.
     """
     folder = run.region_folder
     folder.mkdir(parents=True, exist_ok=True)
-    failed = folder / f"{step}.failed.ipynb"
-    with tempfile.TemporaryDirectory(prefix=f".{step}.", suffix=".tmp", dir=folder) as temporary:
-        executed = Path(temporary) / f"{step}.ipynb"
+    failed = folder / f"{name}.failed.ipynb"
+    with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=folder) as temporary:
+        executed = Path(temporary) / f"{name}.ipynb"
         try:
             papermill.execute_notebook(
-                str(NOTEBOOKS / f"{step}.ipynb"),
+                str(NOTEBOOKS / f"{name}.ipynb"),
                 str(executed),
-                parameters=run.model_dump(),
+                parameters=steps()[name].values(run),
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
@@ -140,48 +110,45 @@ def execute(run: Parameters, step: str) -> None:
         except papermill.exceptions.PapermillExecutionError:
             shutil.move(executed, failed)
             raise
-        page = Path(temporary) / f"{step}.html"
+        page = Path(temporary) / f"{name}.html"
         notebook_to_html(executed, page, run.release_folder / "assets", home=folder)
         shutil.move(executed, folder / executed.name)
         shutil.move(page, folder / page.name)
     failed.unlink(missing_ok=True)
 
 
-def run_region(run: Parameters, only_until: str | None = None) -> RegionResult:
-    """Run the notebooks of one region in their order, skipping what is done; stop at the first failure and
-    say where.
-    """
-    result, began, previous = RegionResult(run.region), time.perf_counter(), ""
-    marker = run.release_folder / ".progress" / run.slug
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    for number, step in enumerate(STEPS):
-        key = step_key(run, step, previous)
-        marker.write_text(f"{number} {step}", encoding="utf-8")
-        if is_done(run, step, key):
-            result.skipped.append(step)
+def run_step(run: Parameters, name: str) -> bool:
+    """Run one notebook of a region unless it is done. Returns True when it ran now; what it raised goes on."""
+    key = step_key(run, name)
+    if is_done(run, name, key):
+        return False
+    _stamp(run, name).unlink(missing_ok=True)
+    execute(run, name)
+    made = {file: _outline(run.region_folder / file) for file in steps()[name].writes}
+    write_json(
+        _stamp(run, name),
+        {"key": key, "made": made, "facts": _facts_of(run.region_folder / "facts.json", name)},
+    )
+    return True
+
+
+def do(run: Parameters, task: Task) -> Outcome:
+    """One task in whatever process it falls to. An error is part of the outcome: it must not stop the others."""
+    began = time.perf_counter()
+    try:
+        if task.region:
+            made = run_step(run.model_copy(update={"region": task.region}), task.name)
         else:
-            stamp = run.region_folder / ".stamps" / f"{step}.json"
-            stamp.unlink(missing_ok=True)
-            try:
-                execute(run, step)
-            except papermill.exceptions.PapermillExecutionError as error:
-                result.failed_step = step
-                result.message = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
-                break
-            except Exception as error:  # one region's failure must not stop the others, whatever it is
-                result.failed_step, result.message = step, f"{type(error).__name__}: {error}"
-                break
-            made = {name: _outline(run.region_folder / name) for name in STEPS[step]}
-            write_json(
-                stamp, {"key": key, "made": made, "facts": _facts_of(run.region_folder / "facts.json", step)}
-            )
-            result.ran.append(step)
-        previous = key
-        if step == only_until:
-            break
-    marker.unlink(missing_ok=True)
-    result.seconds = time.perf_counter() - began
-    return result
+            made = STAGES[task.name].ensure(run)
+    except papermill.exceptions.PapermillExecutionError as error:
+        words = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+        return Outcome(task, seconds=time.perf_counter() - began, error=RuntimeError(words))
+    except (DataRefused, BadParameters) as error:
+        return Outcome(task, seconds=time.perf_counter() - began, error=error)
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}"
+        return Outcome(task, seconds=time.perf_counter() - began, error=RuntimeError(words))
+    return Outcome(task, made, time.perf_counter() - began)
 
 
 def run_all(
@@ -190,32 +157,78 @@ def run_all(
     jobs: int = 2,
     scheduler: str | None = None,
     console: Console | None = None,
+    wanted: Iterable[str] | None = None,
 ) -> list[RegionResult]:
-    """Fit England once, then run the regions in parallel processes, with a progress bar each.
+    """Run the notebooks `wanted` (all, where not given) of every region, and the national stages that they stand on.
 
-    `scheduler` is the address of a Dask cluster that shares the file system; without it local processes are
-    used. Raises `DataRefused` when the data fails the gate: then no region is run.
+    `scheduler` is the address of a Dask cluster that shares the file system; without it local processes are used.
+    Raises `DataRefused` when the data fails the gate: then no region is run.
     """
     console = console or Console()
     sweep(run.release_folder)
-    runs = [make(**{**run.model_dump(), "region": region}) for region in regions]
-    for name in national.STAGES:
-        began = time.perf_counter()
-        with console.status(f"England: {name}") if console.is_terminal else nullcontext():
-            built = national.build(run, name)
-        console.print(
-            f"England, {name}: {'fitted' if built else 'unchanged'} ({time.perf_counter() - began:.1f} s)"
-        )
-    runs.sort(key=lambda r: r.region != ENGLAND)
-    with _client(scheduler), _watch(runs, console) as done:
-        work = joblib.Parallel(n_jobs=min(jobs, len(runs)), return_as="generator_unordered")(
-            joblib.delayed(run_region)(r) for r in runs
-        )
-        results = []
-        for result in work:
-            results.append(result)
-            done(result)
-    return sorted(results, key=lambda r: list(regions).index(r.region))
+    regions = list(regions)
+    graph = plan(sorted(regions, key=lambda name: name != ENGLAND), list(wanted or steps()))
+    results = {region: RegionResult(region) for region in regions}
+    each = {region: sum(task.region == region for task in graph) for region in regions}
+    with _executor(scheduler, jobs) as executor, _Watch(each, console) as watch:
+        for outcome in work(graph, partial(do, run), executor, jobs, watch.started):
+            if isinstance(outcome.error, DataRefused | BadParameters) and not outcome.task.region:
+                raise outcome.error
+            _note(outcome, graph, results)
+            watch.came(outcome, results)
+    for result in results.values():
+        missing = each[result.region] - len(result.ran) - len(result.skipped)
+        if result.ok and missing:
+            result.failed_step, result.message = "England", "a national stage that it needs failed"
+    return list(results.values())
+
+
+def _note(outcome: Outcome, graph: dict[Task, set[Task]], results: dict[str, RegionResult]) -> None:
+    """Write an outcome into the results of its region, or of every region that needed the stage."""
+    task = outcome.task
+    if not task.region:
+        for region, result in results.items() if outcome.error else ():
+            if any(task in before for other, before in graph.items() if other.region == region):
+                result.failed_step, result.message = f"England, {task.name}", str(outcome.error)
+        return
+    result = results[task.region]
+    result.seconds += outcome.seconds
+    if outcome.error:
+        result.failed_step, result.message = task.name, str(outcome.error)
+    else:
+        (result.ran if outcome.made else result.skipped).append(task.name)
+
+
+class _Here(Executor):
+    """Runs each task at once, in this process: for one job, and where a debugger should follow."""
+
+    def submit(self, fn, /, *args, **kwargs) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        return future
+
+
+@contextmanager
+def _executor(scheduler: str | None, jobs: int) -> Iterator[Executor]:
+    """Local processes, or a Dask cluster's executor."""
+    if scheduler:
+        from distributed import Client  # only those who have a cluster pay for the import
+
+        with Client(scheduler) as client:
+            yield client.get_executor(pure=False)
+    elif jobs == 1:
+        yield _Here()
+    else:
+        pool = ProcessPoolExecutor(jobs)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def add_pdfs(
@@ -265,65 +278,47 @@ def add_pdfs(
         )
 
 
-def _client(scheduler: str | None):
-    """A context in which joblib sends its work to a Dask cluster, or nothing at all for local processes."""
-    if not scheduler:
-        return nullcontext()
-    from distributed import Client  # only those who have a cluster pay for the import
+class _Watch:
+    """A bar for England's stages and one for each region; plain lines where there is no terminal."""
 
-    Client(scheduler)
-    return joblib.parallel_config(backend="dask")
+    def __init__(self, each: dict[str, int], console: Console):
+        self.each, self.console = each, console
+        look = TextColumn("{task.fields[region]:<26}"), BarColumn(20), TextColumn("{task.description}")
+        self.bars = Progress(*look, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
+        self.rows: dict[str, object] = {}
 
-
-class _watch:
-    """Progress bars fed by what the processes note in `.progress/`: a row per region, its step in words."""
-
-    def __init__(self, runs: list[Parameters], console: Console):
-        self.runs, self.console, self.stop = runs, console, Event()
-        self.bars = Progress(
-            TextColumn("{task.fields[region]:<26}"),
-            BarColumn(20),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=console,
-        )
-
-    def __enter__(self) -> Callable[[RegionResult], None]:
-        self.rows = {
-            r.region: self.bars.add_task("waiting", total=len(STEPS), region=r.region, start=False)
-            for r in self.runs
-        }
-        if self.console.is_terminal:
-            self.bars.start()
-            self.thread = Thread(target=self._poll, daemon=True)
-            self.thread.start()
-        return self._done
-
-    def _poll(self) -> None:
-        while not self.stop.wait(0.3):
-            for run in self.runs:
-                try:
-                    number, step = (
-                        (run.release_folder / ".progress" / run.slug).read_text(encoding="utf-8").split()
-                    )
-                except (OSError, ValueError):
-                    continue
-                self.bars.start_task(self.rows[run.region])
-                self.bars.update(self.rows[run.region], completed=int(number), description=step)
-
-    def _done(self, result: RegionResult) -> None:
-        row = self.rows[result.region]
-        words = summary(result)
-        self.bars.update(row, completed=len(STEPS) if result.ok else None, description=words)
-        self.bars.stop_task(row)
-        if not self.console.is_terminal:
-            self.console.print(f"{result.region}: {words}")
+    def __enter__(self) -> _Watch:
+        self.rows = {"": self.bars.add_task("waiting", total=None, region="England’s stages")}
+        for region, steps_ in self.each.items():
+            self.rows[region] = self.bars.add_task("waiting", total=steps_, region=region, start=False)
+        self.bars.start()
+        return self
 
     def __exit__(self, *_) -> None:
-        self.stop.set()
-        if self.console.is_terminal:
-            self.thread.join()
-            self.bars.stop()
+        self.bars.stop()
+
+    def started(self, task: Task) -> None:
+        """A task was handed to the executor."""
+        self.bars.start_task(self.rows[task.region])
+        self.bars.update(self.rows[task.region], description=task.name)
+
+    def came(self, outcome: Outcome, results: dict[str, RegionResult]) -> None:
+        """A task came to its end."""
+        task, row = outcome.task, self.rows[outcome.task.region]
+        if not task.region:
+            words = "FAILED" if outcome.error else "fitted" if outcome.made else "unchanged"
+            self._say(f"England, {task.name}: {words} ({outcome.seconds:.1f} s)")
+            return
+        self.bars.advance(row)
+        result = results[task.region]
+        if not result.ok or len(result.ran) + len(result.skipped) == self.each[task.region]:
+            self.bars.update(row, description=summary(result))
+            self.bars.stop_task(row)
+            if not self.console.is_terminal:
+                self._say(f"{task.region}: {summary(result)}")
+
+    def _say(self, words: str) -> None:
+        self.bars.console.print(words, markup=False)
 
 
 def summary(result: RegionResult) -> str:
@@ -339,11 +334,6 @@ def summary(result: RegionResult) -> str:
 def pack_index(run: Parameters) -> Path:
     """The page to open."""
     return run.region_folder / "pack" / "index.html"
-
-
-def artefact_hashes(run: Parameters) -> dict[str, str]:
-    """Hashes of all artefacts of a region, as its manifest gives them."""
-    return read_json(run.region_folder / manifest.MANIFEST)["artefacts"]
 
 
 def where(run: Parameters) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from helpers import evaluate, expectations, ingest, model, monitor, peers, records, support
+from helpers import expectations, ingest, model, monitor, peers, records, support
 from helpers.base.stages import Stage
+from helpers.evaluate import backtests, trial
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -15,7 +16,7 @@ STAGES: dict[str, Stage] = {
         records.STAGE,
         monitor.STAGE,
         support.STAGE,
-        evaluate.BACKTESTS,
-        evaluate.TRIALS,
+        backtests.STAGE,
+        trial.STAGE,
     )
 }

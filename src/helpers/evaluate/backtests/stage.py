@@ -6,8 +6,8 @@ import pandas as pd
 
 from helpers import expectations, ingest, model, peers
 from helpers.base.params import Parameters
+from helpers.evaluate import year_pairs
 from helpers.evaluate.backtests.criteria import measure
-from helpers.evaluate.trial import year_pairs
 
 FRAMES = ("bars", "variants", "fairness", "coverage", "trades", "backtests", "improved")
 

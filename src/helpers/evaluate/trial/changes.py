@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.evaluate.trial import calibration, year_pairs
+from helpers.evaluate import year_pairs
+from helpers.evaluate.trial import calibration
 from helpers.expectations import formula
 
 CHANGES = {"slope": (0.1, 0.15, 0.25, 0.3), "floor_pp": (0.0, 0.05, 0.15, 0.2), "cap_pp": (0.6, 1.0, 1.2)}

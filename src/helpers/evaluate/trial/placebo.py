@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from helpers.evaluate.trial import discontinuity, year_pairs
+from helpers.evaluate import year_pairs
+from helpers.evaluate.trial import discontinuity
 from helpers.evaluate.trial.forecast_difference import less_a_year_without_policy, net_of_forecast
 from helpers.support.routing import Rules
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from helpers import evaluate, ingest, model, peers
+from helpers import ingest, model, peers
 from helpers.base.params import Parameters
+from helpers.evaluate import backtests, year_pairs
 from helpers.evaluate.trial import (
     assignment,
     calibration,
@@ -19,7 +20,6 @@ from helpers.evaluate.trial import (
     interval_coverage,
     placebo,
     power,
-    year_pairs,
 )
 
 LIGHT_TOUCH_Z = 0.5
@@ -32,7 +32,7 @@ GROUPS = ("start", "fsm", "size", "region_name")
 
 def rehearse(run: Parameters) -> dict:
     """Test and learn, rehearsed on years in which there was no policy."""
-    pairs = evaluate.load(run).pairs
+    pairs = backtests.load(run).pairs
     return build(ingest.load(run), model.load(run), peers.load(run).peers, pairs, run)
 
 
