@@ -63,6 +63,10 @@ class Step:
         write_frame(self.run.region_folder / f"{table}.parquet", frame)
         return frame
 
+    def middle(self, frame: pd.DataFrame, by: str = "absence_pct") -> int:
+        """URN of the school in the middle when sorted by a column: an example that nobody chose."""
+        return int(frame.sort_values([by, "urn"])["urn"].iloc[len(frame) // 2])
+
     def fact(self, name: str, value: float, unit: str, decimals: int) -> str:
         """Note a headline figure; returns it as text, rounded and with its unit."""
         self.facts.add(name, value, unit, decimals)
