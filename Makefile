@@ -53,8 +53,10 @@ sample: $(READY)  ## regenerate the embedded sample from its seeded script
 notebooks: $(READY)  ## run the notebooks on the sample and store the headline outputs that the tests compare
 	$(BIN)/python notebooks/refresh.py
 
-params: $(READY)  ## rewrite params/ from the typed model
+params: $(READY)  ## rewrite params/, the notebooks' parameters cells and the data contract from the typed model and the two tables
 	$(BIN)/python -m helpers.base.params
+	$(BIN)/python -m helpers.run.notebooks
+	$(BIN)/python -m helpers.base.contract
 
 lock:  ## remake requirements.lock from requirements.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock

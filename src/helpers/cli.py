@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import getpass
 import os
 import sys
@@ -59,6 +60,18 @@ def _parser() -> argparse.ArgumentParser:
         "--scheduler",
         metavar="ADDR",
         help="address of a Dask cluster that shares this file system, like tcp://host:8786",
+    )
+    part = run.add_mutually_exclusive_group()
+    part.add_argument(
+        "--until",
+        metavar="STEP",
+        help="only the notebooks up to this one, and what they stand on, like 05_report",
+    )
+    part.add_argument(
+        "--only",
+        metavar="STEP",
+        action="append",
+        help="only this notebook, and what it stands on (may be given several times)",
     )
     run.add_argument(
         "--pdf",
@@ -207,10 +220,23 @@ def parameters(args: argparse.Namespace) -> Parameters:
     return params.load(args.params, **values) if args.params else params.make(**values)
 
 
+def _steps(args: argparse.Namespace) -> list[str]:
+    """Names of the notebooks that are asked for; all where nothing is said. Raises `BadParameters`."""
+    from helpers.run.notebooks import steps
+
+    names = list(steps())
+    for given in [args.until] if args.until else args.only or []:
+        if given not in names:
+            close = difflib.get_close_matches(given, names, n=1, cutoff=0.3)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise BadParameters(f"there is no notebook {given!r}.{hint} Notebooks: {', '.join(names)}.")
+    return names[: names.index(args.until) + 1] if args.until else args.only or names
+
+
 def _run(args: argparse.Namespace) -> int:
     from helpers.run import pipeline  # papermill takes a second to import: the other commands do without
 
-    run = parameters(args)
+    run, wanted = parameters(args), _steps(args)
     named = [region_from(name) for name in args.region or []]
     regions = list(
         dict.fromkeys(
@@ -218,7 +244,9 @@ def _run(args: argparse.Namespace) -> int:
         )
     )
     began = time.perf_counter()
-    results = pipeline.run_all(run, regions, jobs=args.jobs, scheduler=args.scheduler, console=console)
+    results = pipeline.run_all(
+        run, regions, jobs=args.jobs, scheduler=args.scheduler, console=console, wanted=wanted
+    )
     if args.pdf:
         pipeline.add_pdfs(run, results, threads=args.jobs, console=console)
     failed = [r for r in results if not r.ok]
@@ -237,8 +265,12 @@ def _run(args: argparse.Namespace) -> int:
         console.print(
             "Confidential: targets are for the school, its local authority or trust, and the support team."
         )
-        console.print("Open the report:")
-        console.print("  " + pipeline.where(run.model_copy(update={"region": made[0].region})))
+        here = run.model_copy(update={"region": made[0].region})
+        if pipeline.pack_index(here).exists():
+            console.print("Open the report:")
+            console.print("  " + pipeline.where(here))
+        else:
+            console.print(f"Results: {shown(here.region_folder)}")
     return FAILED if failed else OK
 
 

@@ -7,6 +7,7 @@ the rest is read from its own code.
 from __future__ import annotations
 
 import ast
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -15,10 +16,10 @@ from pathlib import Path
 
 from helpers.base import contract
 from helpers.base.code import code_of, imports_of
-from helpers.base.params import FOLDERS, Parameters
+from helpers.base.params import FOLDERS, Parameters, parameters_cell
 from helpers.base.paths import NOTEBOOKS
 from helpers.base.stages import Stage
-from helpers.base.store import read_json, text_hash
+from helpers.base.store import atomic_file, read_json, text_hash
 
 PLACE = ("region", "release", "data", "out")  # every notebook knows where it is
 
@@ -56,7 +57,7 @@ class Notebook:
 
 @cache
 def steps() -> dict[str, Notebook]:
-    """All step notebooks by name, in their order."""
+    """All step notebooks by name, in their order, as they are when first asked for."""
     return {path.stem: read(path) for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
 
 
@@ -104,3 +105,27 @@ def _parameters(source: str, stages: tuple[Stage, ...]) -> tuple[str, ...]:
     used |= {name for stage in chain for name in stage.parameters}
     used |= {name for stage in chain for name in stage.folders}
     return tuple(name for name in Parameters.model_fields if name in used)
+
+
+def write_parameters() -> list[str]:
+    """Write the parameters cell of every notebook that has one, from the typed model: what it uses and nothing else.
+
+    Returns the names of the notebooks that changed.
+    """
+    changed = []
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        book = read_json(path)
+        wanted = parameters_cell(read(path).parameters).splitlines(keepends=True)
+        for cell in book["cells"]:
+            if "parameters" in cell["metadata"].get("tags", []) and cell["source"] != wanted:
+                cell["source"] = wanted
+                changed.append(path.stem)
+        if path.stem in changed:
+            with atomic_file(path) as temporary:
+                text = json.dumps(book, indent=1, ensure_ascii=False)
+                temporary.write_text(f"{text}\n", encoding="utf-8")
+    return changed
+
+
+if __name__ == "__main__":
+    print("\n".join(write_parameters()) or "All parameters cells are current.")
