@@ -14,10 +14,10 @@ import pytest
 
 from helpers.base.params import parameters_cell
 from helpers.base.paths import NOTEBOOKS
-from helpers.run.pipeline import STEPS
+from helpers.run.notebooks import steps
 
 ALL = sorted(NOTEBOOKS.glob("*.ipynb"))
-PIPELINE = [NOTEBOOKS / f"{step}.ipynb" for step in STEPS]
+PIPELINE = [NOTEBOOKS / f"{step}.ipynb" for step in steps()]
 by_name = pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
 by_step = pytest.mark.parametrize("path", PIPELINE, ids=lambda p: p.stem)
 

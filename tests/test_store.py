@@ -13,7 +13,6 @@ from helpers.base.store import (
     atomic_folder,
     file_hash,
     read_json,
-    stage,
     sweep,
     tree_hash,
     write_frame,
@@ -61,28 +60,6 @@ def test_the_same_frame_gives_the_same_bytes(tmp_path):
     write_frame(tmp_path / "a.parquet", frame)
     write_frame(tmp_path / "b.parquet", frame.copy())
     assert file_hash(tmp_path / "a.parquet") == file_hash(tmp_path / "b.parquet")
-
-
-def test_a_stage_is_built_once_per_key_and_again_when_a_file_is_gone(tmp_path):
-    calls = []
-
-    def build():
-        calls.append(1)
-        return {"x.json": {"n": len(calls)}}
-
-    folder = tmp_path / "model"
-    assert stage(folder, "k1", build, ["x.json"])
-    assert not stage(folder, "k1", build, ["x.json"])
-    assert stage(folder, "k2", build, ["x.json"])
-    (folder / "x.json").unlink()
-    assert stage(folder, "k2", build, ["x.json"])
-    assert len(calls) == 3
-
-
-def test_a_stage_that_forgets_a_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="did not make"):
-        stage(tmp_path / "model", "k", lambda: {}, ["x.json"])
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_leftovers_of_a_killed_run_are_swept(tmp_path):

@@ -13,6 +13,8 @@ from graphlib import TopologicalSorter
 
 from helpers.run.notebooks import needed, steps
 
+REPORT = "05_report"  # what a person opens
+
 
 @dataclass(frozen=True)
 class Task:
@@ -51,16 +53,24 @@ def plan(regions: list[str], wanted: list[str]) -> dict[Task, set[Task]]:
     return graph
 
 
-def urgency(graph: dict[Task, set[Task]]) -> dict[Task, int]:
-    """How early each task is wanted, small first: a notebook by its number, a stage by the first notebook that waits
-    for it.
+def urgency(graph: dict[Task, set[Task]]) -> dict[Task, tuple[int, int, int]]:
+    """How early each task is wanted, small first. The first region's report comes before all, with the stages that it
+    stands on; then the other national stages, which are long and which every region waits for; then the reports of
+    the other regions, and what comes after a report.
     """
-    order = list(steps())
-    rank = {task: 2 * order.index(task.name) + 1 if task.region else 2 * len(order) for task in graph}
+    order, regions = list(steps()), list(dict.fromkeys(task.region for task in graph if task.region))
+    report = order.index(REPORT)
+    rank = {
+        task: (max(0, order.index(task.name) - report), regions.index(task.region), order.index(task.name))
+        for task in graph
+        if task.region
+    }
+    first = (0, 0, report)
+    early = {task for task, at in rank.items() if at <= first}
     for task in reversed(list(TopologicalSorter(graph).static_order())):
-        for before in graph[task]:
-            if not before.region:
-                rank[before] = min(rank[before], rank[task] - (1 if task.region else 0))
+        early |= graph[task] if task in early else set()
+    for number, task in enumerate(task for task in graph if not task.region):
+        rank[task] = (-1, 0, number) if task in early else (0, 0, report + 1 + number)
     return rank
 
 
