@@ -47,10 +47,10 @@ def test_the_sample_has_its_records_and_real_data_another_folder():
 
 def test_the_records_of_the_sample_are_read(country):
     read = records.read_all(SAMPLE_FOLDER, *country)
-    assert set(read) == set(records.STAGE_FILES)
-    assert set(read["agreed.parquet"]["kind"]) == {"ambition", "challenge"}
-    assert set(read["recorded_shocks.parquet"]["scope"]) == {"school", "la"}
-    assert read["own_weeks.parquet"]["urn"].nunique() == 2
+    assert set(read) == set(records.RESULTS)
+    assert set(read["agreed"]["kind"]) == {"ambition", "challenge"}
+    assert set(read["recorded_shocks"]["scope"]) == {"school", "la"}
+    assert read["own_weeks"]["urn"].nunique() == 2
 
 
 def test_no_folder_is_no_records_unless_one_was_named(tmp_path, country):

@@ -19,6 +19,7 @@ from helpers.monitor import stage as monitor
 from helpers.records import agreed
 from helpers.report import monitor_page, support_page
 from helpers.run.stages import STAGES
+from helpers.run.step import Step
 from helpers.support import places, routing, siting
 from helpers.support import stage as support
 
@@ -34,7 +35,7 @@ def rebuilt(country, **without) -> dict:
     """The stage `monitor` with parts of the ingest left out."""
     none = known_events.read_calendar().head(0)
     made = monitor.build(
-        {name: country["ingest"][name] for name in country["ingest"]} | without,
+        {**country["ingest"], **without},
         country["model"]["baseline"],
         country["expectations"]["expectations"],
         country["records"],
@@ -109,9 +110,9 @@ def test_a_jump_of_the_roll_in_a_later_census_reopens_the_target(country):
 def test_without_hubs_there_is_no_plan_and_the_stage_says_why(country):
     asks, baseline = country["expectations"]["expectations"], country["model"]["baseline"]
     made = support.build(
-        country["ingest"] | {"hubs": empty("hubs")}, baseline, asks, country["monitor"]["verdicts"], 2025
+        {**country["ingest"], "hubs": empty("hubs")}, baseline, asks, country["monitor"]["verdicts"], 2025
     )
-    plan = siting.from_stage({name.rpartition(".")[0]: value for name, value in made.items()})
+    plan = siting.from_stage(made)
     whole = siting.from_stage(country["siting"])
     assert (
         plan.sites.empty
@@ -136,14 +137,15 @@ def pages(country, tmp_path_factory):
     plan, watched = siting.from_stage(country["siting"]), country["monitor"]
     routed = routing.route(watched["verdicts"], register)
     referrals = routing.with_records(routed.referrals, country["records"]["agreed"])
-    places_ = places.offer_places(referrals, plan.leads)
-    mine, offers = (artefacts.of_region(f, register, run.region) for f in (referrals, places_.offers))
+    proposed = places.offer_places(referrals, plan.leads)
+    here = Step(run, "06_support").here
+    mine, offers = here(referrals), here(proposed.offers)
     sheet = support_page.referral_sheet(mine, offers)
     points = siting.map_points(
         plan, siting.demand(register, country["model"]["baseline"], country["expectations"]["expectations"])
     )
     borders = country["ingest"]["boundaries"].head(4)
-    left = artefacts.of_region(routed.left_out, register, run.region)
+    left = here(routed.left_out)
     support_page.write_support(
         folder / "support", run, sheet, left, plan, points, borders, ["Nothing is missing."]
     )

@@ -58,6 +58,10 @@ class Results:
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
 
+    def keys(self) -> list[str]:
+        """Names of the results, so that `{**results}` is a plain dict of them all."""
+        return list(self._files)
+
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._files]
 
