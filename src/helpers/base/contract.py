@@ -68,10 +68,14 @@ def dictionary(path: Path = DICTIONARY) -> pd.DataFrame:
 
 @cache
 def columns_of(table: str) -> pd.DataFrame:
-    """The dictionary's rows of a table, by column name in order. Raises KeyError for an unknown table."""
-    like = artefacts()["like"].get(table, "") or table
+    """The dictionary's rows of a table by column name, in order: those of the table that it is like, then its own, which
+    win. Raises KeyError for an unknown table.
+    """
+    like = artefacts()["like"].get(table, "")
     frame = dictionary()
-    rows = frame[frame["table"] == like]
+    own = frame[frame["table"] == table]
+    rows = frame[(frame["table"] == like) & ~frame["name"].isin(own["name"])] if like else frame.head(0)
+    rows = pd.concat([rows, own])
     if rows.empty:
         raise KeyError(f"no table {table!r} in the dictionary; tables: {', '.join(frame['table'].unique())}")
     return rows.set_index("name", drop=False).rename_axis(None)

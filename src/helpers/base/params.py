@@ -7,6 +7,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -208,13 +210,18 @@ def from_notebook(namespace: dict) -> Parameters:
     return make(**{name: namespace[name] for name in Parameters.model_fields if name in namespace})
 
 
-def parameters_cell() -> str:
-    """Source of the notebooks' `parameters` cell, generated so that it cannot drift from the model."""
+def parameters_cell(names: Iterable[str] | None = None) -> str:
+    """Source of a notebook's `parameters` cell: the named parameters, or all, with defaults and meaning. What is too
+    long for a line has its meaning above it.
+    """
     lines = []
-    for name, field in Parameters.model_fields.items():
-        kind = {int: "int", float: "float"}.get(field.annotation, "str")
-        value = json.dumps(field.default)
-        lines.append(f"{name}: {kind} = {value}  # {field.description}")
+    for name in names or Parameters.model_fields:
+        field = Parameters.model_fields[name]
+        kind = {int: "int", float: "float", bool: "bool"}.get(field.annotation, "str")
+        line = f"{name}: {kind} = {field.default!r}".replace("\'", '"')
+        about = f"# {field.description}"
+        short = f"{line}  {about}"
+        lines += [short] if len(short) <= 110 else [*textwrap.wrap(about, 110, subsequent_indent="# "), line]
     return "\n".join(lines)
 
 

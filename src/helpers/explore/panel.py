@@ -11,10 +11,10 @@ import ipywidgets as w
 import numpy as np
 
 from helpers.base import text as words
-from helpers.base.contract import plain_label
 from helpers.base.params import ENGLAND, REGIONS
 from helpers.base.show import table
 from helpers.explore import what_if
+from helpers.model.features import in_words
 
 SLIDERS = {
     "slope": ("Slope", 0.0, 1.0, 0.05),
@@ -178,10 +178,11 @@ class Panel:
         )
         self.fairness.value = "".join(
             table(
-                what_if.fairness(self.world, self.before, self.now, by, place).rename(columns=_plain),
+                what_if.fairness(self.world, self.before, self.now, by, place),
                 text,
+                headings=HEADINGS,
                 rows=10,
-            ).data
+            ).html()
             for by, text in FIFTHS.items()
         )
         self.show_school()
@@ -200,8 +201,8 @@ class Panel:
             for side in sides
         ]
         made = table(
-            rows.assign(part=rows["part"].map(NAMES)).rename(columns=_plain), "How the ask is made, points"
-        ).data
+            rows.assign(part=rows["part"].map(NAMES)), "How the ask is made, points", headings=HEADINGS
+        ).html()
         self.one.value = (
             f"<p>Minimum attendance before: {told[0]}. Now: <strong>{told[1]}</strong>.</p>{made}"
         )
@@ -247,12 +248,8 @@ class Panel:
             "fsm_pct": 1,
             "attendance_pct": 1,
             "expected_pct": 1,
-            "Attendance last year (%)": 1,
-            "Expected next year (%)": 1,
         }
-        self.peers.value = table(
-            some[columns].rename(columns=_plain), caption, digits, what_if.MOST_PEERS
-        ).data
+        self.peers.value = table(some[columns], caption, "peers", HEADINGS, digits, what_if.MOST_PEERS).html()
 
     def show_why(self) -> None:
         """Feature by feature, why the chosen pair is close."""
@@ -263,21 +260,16 @@ class Panel:
         caption = (
             "What sets the two schools apart, the largest difference first (share of the squared distance)"
         )
-        rows["feature"] = rows["feature"].map(lambda name: plain_label(name))
-        self.why.value = table(rows.rename(columns=_plain), caption, rows=len(rows)).data
+        rows["feature"] = rows["feature"].map(in_words)
+        self.why.value = table(rows, caption, headings=HEADINGS, rows=len(rows)).html()
 
 
-PLAIN = {
+HEADINGS = {
     "ask_before_pp": "Mean ask before (points)", "ask_now_pp": "Mean ask now (points)", "chance_before": "Mean chance before",
     "chance_now": "Mean chance now", "before_pp": "Before", "now_pp": "Now", "moved_pp": "Moved", "attendance_pct": "Attendance last year (%)",
     "expected_pct": "Expected next year (%)", "better": "Better by more than noise", "feature": "Feature", "ours": "This school",
     "theirs": "The other school", "share_of_distance": "Share of distance", "part": "Part", "schools": "Schools", "fifth": "Fifth",
 }  # fmt: skip
-
-
-def _plain(name: str) -> str:
-    """A column's heading where the dictionary has none."""
-    return PLAIN.get(name, name)
 
 
 def panel(world: what_if.World, region: str = ENGLAND, urn: int | None = None) -> Panel:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers.base.params import Parameters
+import pandas as pd
+
+from helpers.base.params import ENGLAND, Parameters
 from helpers.base.stages import Results, Stage
 
 STAGE = Stage("ingest", "helpers.ingest.stage:read", parameters=("release",))
@@ -22,6 +24,54 @@ def quality(run: Parameters):
     from helpers.ingest.quality.gate import Quality
 
     return Quality.from_json(load(run).quality).slice(run.region)
+
+
+def suppressed(found) -> pd.DataFrame:
+    """What stood where a number would, counted: file, symbol, columns, times. `found` of `quality`."""
+    frame = pd.DataFrame(found.suppressed, columns=["file", "column", "symbol", "times"])
+    groups = frame.groupby(["file", "symbol"], as_index=False)
+    return groups.agg(columns=("column", "nunique"), times=("times", "sum"))
+
+
+def by_status(schools: pd.DataFrame) -> pd.DataFrame:
+    """Schools by status and phase, with margins: every school has exactly one status."""
+    counts = pd.crosstab(schools["status"], schools["phase"], margins=True, margins_name="all").reset_index()
+    assert counts.loc[counts["status"] == "all", "all"].item() == len(schools) == schools["urn"].nunique()
+    return counts
+
+
+COMPARED = {
+    "year": "Academic year",
+    "area_name": "Area",
+    "phase": "Phase",
+    "measure": "Measure",
+    "n_schools": "Schools",
+    "ours_pct": "Rolled up (%)",
+    "published_pct": "Published (%)",
+    "difference_pp": "Difference (pp)",
+    "tolerance_pp": "Tolerance (pp)",
+    "verdict": "Verdict",
+}
+
+JOINED = {
+    "own": "Own number",
+    "same_school": "Same school, former number",
+    "merged": "Schools that merged",
+    "merged_incomplete": "Some of the schools that merged",
+    "split": "School that split",
+}
+
+
+def large_areas(checks: pd.DataFrame, region: str) -> pd.DataFrame:
+    """Comparisons with the published rates of England and, for a region, of the region; columns of `COMPARED`."""
+    wanted = ["england"] if region == ENGLAND else ["england", "region"]
+    return checks.loc[checks["geography"].isin(wanted), list(COMPARED)]
+
+
+def flags(found) -> pd.DataFrame:
+    """Figures that a person should look at: code, message, what_to_do. `found` of `quality`."""
+    rows = [flag.as_dict() for flag in found.flags]
+    return pd.DataFrame(rows, columns=["code", "message", "what_to_do"])
 
 
 def read(folder: Path):

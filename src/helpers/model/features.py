@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers.base import contract
+
 IDACI_RANKS = 32_844  # LSOAs of England 2011: ranks run from 1 (most deprived) to this number
 ANGLICAN = ["Church of England", "Anglican", "Other Anglican Faith"]
 MUSLIM = ["Muslim", "Islam", "Sunni Deobandi"]
@@ -196,6 +198,17 @@ def design(register: pd.DataFrame) -> pd.DataFrame:
     for region in sorted(register["region_name"].dropna().unique()):
         out[REGION_PREFIX + region] = flag(register["region_name"] == region)
     return out
+
+
+def in_words(name: str) -> str:
+    """A feature as a reader sees it: the label of the column that it is, else its name in plain letters."""
+    plain = name.removeprefix(REGION_PREFIX) if name.startswith(REGION_PREFIX) else name
+    rest = " (not known)" if plain.endswith("_missing") else ""
+    plain = plain.removesuffix("_missing")
+    try:
+        return contract.plain_label(plain) + rest
+    except KeyError:
+        return plain.replace("_", " ").capitalize() + rest
 
 
 def group_of(name: str) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
 from helpers import expectations, ingest, model, peers, records
+from helpers.base import contract
 from helpers.base.params import Parameters
 
 STAGES = (ingest.STAGE, model.STAGE, peers.STAGE, expectations.STAGE, records.STAGE)
-FROM_STEPS = ("01_ingest", "02_model", "03_peers", "04_expectations")
 
 
 def pack(run: Parameters, check: Callable[[Path], None] | None = None):
@@ -27,8 +29,34 @@ def pack(run: Parameters, check: Callable[[Path], None] | None = None):
     return build_pack(inputs, run.region_folder / "pack", check=check)
 
 
-def support_pages(*args, **kwargs) -> None:
-    """The support team's page and sheet; see `support_page.write_support`."""
+def support_pages(run: Parameters, *args, **kwargs) -> None:
+    """Write the support team's page and sheets into the region's folder `support`, whole or not at all; arguments as
+    of `support_page.write_support`.
+    """
     from helpers.report.support_page import write_support
 
-    write_support(*args, **kwargs)
+    write_support(run.region_folder / "support", run, *args, **kwargs)
+
+
+def monitor_pages(run: Parameters, *args: pd.DataFrame) -> None:
+    """Write the page of verdicts and its sheets into the region's folder `monitor`, whole or not at all; arguments as
+    of `monitor_page.write_monitor`.
+    """
+    from helpers.report.monitor_page import write_monitor
+
+    write_monitor(run.region_folder / "monitor", run, *args)
+
+
+READS = tuple(
+    name
+    for step in ("01_ingest", "02_model", "03_peers", "04_expectations")
+    for name in contract.tables(made_by=step)
+)
+
+
+def counted(run: Parameters, made) -> pd.DataFrame:
+    """What a pack holds: what, how many. `made` of `pack`."""
+    schools = pd.read_parquet(run.region_folder / "schools.parquet", columns=["urn"])
+    with_records = int(schools["urn"].isin(records.load(run).agreed["urn"]).sum())
+    what = ["pages of schools", "of them with an expectation", "with an agreed ambition or a challenge"]
+    return pd.DataFrame({"what": what, "how many": [made.pages, made.with_expectation, with_records]})

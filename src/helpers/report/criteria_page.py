@@ -9,6 +9,14 @@ from helpers.base.show import table
 from helpers.evaluate.backtests.criteria import LOOKED_AT, TITLES
 from helpers.report.pages import ASSETS, environment
 
+MOVES = {
+    "median_pp": "Median (pp)",
+    "p95_pp": "95 in 100 below (pp)",
+    "p99_pp": "99 in 100 below (pp)",
+    "largest_pp": "Largest (pp)",
+    "what": "What",
+}
+
 
 def render(
     bars: pd.DataFrame,
@@ -36,15 +44,23 @@ def render(
         (
             variants.sort_values(["what", "value"]),
             "Everything compared: higher R2 is better, a lower RMSE ratio is better",
-            4,
+            "evaluation.variants",
         ),
-        (fairness, "Who met the target by luck, with no policy: shares by group (0 is the lowest fifth)", 3),
-        (trades, "What each parameter trades, on the last pre-pandemic pair of years", 3),
-        (moves, "How far targets move (pp)", 3),
+        (
+            fairness,
+            "Who met the target by luck, with no policy: shares by group (fifths: 1 is the lowest)",
+            "evaluation.fairness",
+        ),
+        (
+            trades,
+            "Sensitivity to each parameter, on the last pre-pandemic pair of years",
+            "evaluation.trades",
+        ),
+        (moves, "How far targets move", ()),
     ]
     tables = [
-        Markup(table(frame, caption, decimals=digits, rows=200).data)
-        for frame, caption, digits in more
+        Markup(table(frame, caption, of=source, headings=MOVES, rows=200).html())
+        for frame, caption, source in more
         if len(frame)
     ]
     return environment().get_template("bars.html").render(

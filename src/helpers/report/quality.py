@@ -8,6 +8,7 @@ import pandas as pd
 
 from helpers.base import text
 from helpers.base.text import known, number, pct, signed, year_words
+from helpers.ingest.quality.gate import Compared, compared
 from helpers.report.inputs import PackInputs
 
 MEASURES = {
@@ -17,16 +18,12 @@ MEASURES = {
     "persistent": "Persistent absence",
     "severe": "Severe absence",
 }
-LOOK = "A person should look"
 VERDICTS = {
-    "look": LOOK,
     "pass": "Agrees",
-    "passed": "Agrees",
-    "agrees": "Agrees",
-    "ok": "Agrees",
+    "look": "A person should look",
     "fail": "Differs",
-    "failed": "Differs",
-    "differs": "Differs",
+    "not_published": "Not published",
+    "no_schools": "No schools of ours",
 }
 MOST_FLAGS = 50
 MOST_ROWS = 250
@@ -42,7 +39,7 @@ def summary(inputs: PackInputs, frame: pd.DataFrame) -> dict:
     flags = flags_of_region(inputs)
     areas = [row for row in found if row["geography"] == "la" and row["year"] == year_words(inputs.release)]
     return {
-        "verdict": verdict(inputs.quality.get("verdict"), found),
+        "verdict": verdict(inputs.quality["verdict"] == "pass", compared(row["code"] for row in found)),
         "rows": top,
         "more": sorted(areas, key=lambda row: -row["used"])[:WORST_ROWS] if len(areas) > MOST_ROWS else areas,
         "cut": len(areas) > MOST_ROWS,
@@ -52,86 +49,69 @@ def summary(inputs: PackInputs, frame: pd.DataFrame) -> dict:
     }
 
 
-def verdict(code, found: list[dict]) -> str:
-    """The gate in a few sentences. `found` are the rows of `reconciliation`."""
-    if not found:
+def verdict(passed: bool, counted: Compared) -> str:
+    """The gate in a few sentences. `counted` are the comparisons of England, the region and its local authorities."""
+    if not counted.made:
         return "Nothing was compared with published rates in this run."
-    passed = VERDICTS.get(str(code).lower()) == "Agrees"
-    told = (
-        ["The data passed the quality gate." if passed else text.sentence(f"The quality gate says: {code}")]
-        if known(code)
-        else []
-    )
-    were = "was" if len(found) == 1 else "were"
-    told.append(
-        f"{text.plural(len(found), 'figure')} of England, this region and its local authorities {were} compared with published rates."
-    )
-    differ, look = ([row for row in found if row["verdict"] == word] for word in ("Differs", LOOK))
-    if differ:
+    were = "was" if counted.made == 1 else "were"
+    told = [
+        f"The data {'passed' if passed else 'did not pass'} the quality gate.",
+        f"{text.plural(counted.made, 'figure')} of England, this region and its local authorities {were} compared "
+        "with published rates.",
+    ]
+    if counted.differ:
+        one = "s" if counted.differ == 1 else ""
+        told.append(f"{text.plural(counted.differ, 'figure')} differ{one} by more than the tolerance.")
+    if counted.look:
+        told.append(f"{text.plural(counted.look, 'figure')} should be looked at by a person.")
+    if not counted.differ and not counted.look:
+        told.append("All agree within their tolerance.")
+    if counted.not_published:
+        have = "has" if counted.not_published == 1 else "have"
         told.append(
-            f"{text.plural(len(differ), 'figure')} differ{'s' if len(differ) == 1 else ''} by more than the tolerance."
+            f"{text.plural(counted.not_published, 'more figure')} {have} no published rate to compare with."
         )
-    if look:
-        told.append(f"{text.plural(len(look), 'figure')} should be looked at by a person.")
-    return " ".join(told if differ or look else [*told, "All agree within their tolerance."])
+    return " ".join(told)
 
 
 def reconciliation(inputs: PackInputs) -> list[dict]:
     """Our figure beside the published one for England, the region and its LAs; largest units first,
     formatted.
     """
-    las = set(inputs.schools["la_name"].dropna())
+    las = {"England", inputs.region_name, *inputs.schools["la_name"].dropna()}
     everywhere = inputs.region_name == "England"
-    rows = []
-    for record in inputs.quality.get("reconciliation", []):
-        geography = str(record.get("geography") or "")
-        area = str(record.get("area_name") or record.get("area") or "")
-        if not (everywhere or geography == "england" or area in {"England", inputs.region_name} | las):
-            continue
-        ours, published, difference, tolerance = (
-            record.get(name, record.get(name.rsplit("_", 1)[0]))
-            for name in ("ours_pct", "published_pct", "difference_pp", "tolerance_pp")
-        )
-        rows.append(
-            {
-                "geography": geography,
-                "area": area,
-                "year": year_words(str(record["year"]))
-                if known(record.get("year"))
-                else year_words(inputs.release),
-                "phase": text.phase_words(record["phase"]) if record.get("phase") != "all" else "All",
-                "measure": MEASURES.get(record.get("measure"), str(record.get("measure"))),
-                "ours_pct": ours,
-                "published_pct": published,
-                "difference_pp": difference,
-                "tolerance_pp": tolerance,
-                "ours": pct(ours, 2) if known(ours) else "Not known",
-                "published": pct(published, 2) if known(published) else "Not published",
-                "difference": signed(difference) if known(difference) else "Not known",
-                "tolerance": number(tolerance, 2) if known(tolerance) else "None set",
-                "verdict": _verdict_words(record.get("verdict")),
-                "used": abs(difference) / tolerance
-                if known(difference) and known(tolerance) and tolerance
-                else 0.0,
-            }
-        )
-    order = {"england": 0, "region": 1, "part": 2}
+    records = inputs.quality["reconciliation"]
+    rows = [
+        _compared(r) for r in records if everywhere or r["geography"] == "england" or r["area_name"] in las
+    ]
+    order = {"england": 0, "region": 1}
     return sorted(
-        rows,
-        key=lambda row: (
-            order.get(row["geography"], 3),
-            row["area"],
-            row["year"],
-            row["measure"],
-            row["phase"],
-        ),
+        rows, key=lambda r: (order.get(r["geography"], 3), r["area"], r["year"], r["measure"], r["phase"])
     )
 
 
-def _verdict_words(code) -> str:
-    return VERDICTS.get(str(code).lower()) or (
-        str(code).replace("_", " ").capitalize() if known(code) else "Not judged"
-    )
+def _compared(record: dict) -> dict:
+    """One comparison, formatted; `used`: the share of its tolerance that it uses."""
+    difference, tolerance = record["difference_pp"], record["tolerance_pp"]
+    judged = known(difference) and known(tolerance)
+    return {
+        "geography": record["geography"],
+        "area": record["area_name"],
+        "year": year_words(record["year"]),
+        "phase": text.phase_words(record["phase"]),
+        "measure": MEASURES[record["measure"]],
+        "ours_pct": record["ours_pct"],
+        "published_pct": record["published_pct"],
+        "difference_pp": difference,
+        "tolerance_pp": tolerance,
+        "ours": pct(record["ours_pct"], 2) if known(record["ours_pct"]) else "Not known",
+        "published": pct(record["published_pct"], 2) if known(record["published_pct"]) else "Not published",
+        "difference": signed(difference) if known(difference) else "Not known",
+        "tolerance": number(tolerance, 2) if known(tolerance) else "None set",
+        "code": record["verdict"],
+        "verdict": VERDICTS[record["verdict"]],
+        "used": abs(difference) / tolerance if judged and tolerance else 0.0,
+    }
 
 
 def statuses(inputs: PackInputs, frame: pd.DataFrame) -> list[dict]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from helpers.audit import manifest
 from helpers.base import contract
-from helpers.base.facts import Facts
+from helpers.base.facts import Facts, shown
 from helpers.base.params import ENGLAND, Parameters, from_notebook
 from helpers.base.store import read_frame, write_frame
 
@@ -75,6 +75,11 @@ class Step:
     def text(self, name: str) -> str:
         """A noted figure as text. Raises KeyError for one that was not noted."""
         return self.facts.text(name)
+
+    def number(self, name: str) -> str:
+        """A noted figure without its unit. Raises KeyError for one that was not noted."""
+        fact = self.facts.values[name]
+        return shown({**fact, "unit": ""})
 
     def headline(self) -> None:
         """Print every noted figure, one a line."""

@@ -5,6 +5,8 @@ run; a flag is for a person.
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -32,11 +34,32 @@ from helpers.ingest.quality.reconciliation import (
 from helpers.ingest.register import STATUSES, register_urns, status_counts
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Comparisons with published rates, counted: `made`, of which `within` tolerance (`look`: of these, unusual enough
+    for a person to look at) and `differ`; `not_published`: areas without a published rate, or without our schools,
+    which nothing could be compared with.
+    """
+
+    made: int
+    within: int
+    look: int
+    differ: int
+    not_published: int
+
+
+def compared(verdicts: Iterable[str]) -> Compared:
+    """Count the verdicts of a reconciliation. The one count that the page, the facts and the notebooks give."""
+    n = Counter(verdicts)
+    passed, look, fail = n["pass"], n["look"], n["fail"]
+    return Compared(passed + look + fail, passed + look, look, fail, n["not_published"] + n["no_schools"])
+
+
 @dataclass
 class Quality:
     """What the gate found. `verdict` is `pass` or `fail`; `faults` holds hard faults first, then flags.
 
-    `reconciliation`: one row per year x area x phase x measure, columns as in `quality_rates.RECONCILIATION`.
+    `reconciliation`: one row per year x area x phase x measure, columns as in `reconciliation.RECONCILIATION`.
     `status_counts`: schools of the release (and of the region, once sliced) by status; `status_by_region` the
     same per region. `suppressed`: file, column, symbol, times.
     """
@@ -61,6 +84,10 @@ class Quality:
     @property
     def verdict(self) -> str:
         return "fail" if self.hard else "pass"
+
+    def compared(self) -> Compared:
+        """The comparisons with published rates, counted."""
+        return compared(self.reconciliation["verdict"])
 
     def stop_if_hard(self) -> Quality:
         """Itself, or `DataRefused` with every hard fault."""
