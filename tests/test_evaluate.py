@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from helpers.base.params import make
-from helpers.evaluate.backtests import forecast, forms, peers, targets
+from helpers.evaluate.backtests import forecast, forms, peer_quality, targets
 from helpers.evaluate.backtests.rows import chance_spread, fifths, hit_spread, ratio_with_interval
 from helpers.evaluate.backtests.trades import trades
 from helpers.model.forecast import baseline, shrinkage
@@ -154,9 +154,9 @@ def test_a_target_above_last_year_or_a_broken_path_misses_bar_seven(done):
 def test_jaccard_counts_shared_peers():
     a = pd.DataFrame({"urn": [1, 1, 1, 2, 2, 2], "peer_urn": [5, 6, 7, 5, 6, 7]})
     b = pd.DataFrame({"urn": [1, 1, 1, 2, 2, 2], "peer_urn": [5, 6, 8, 5, 6, 7]})
-    assert peers.jaccard(a, a) == 1.0
-    assert peers.jaccard(a, b) == pytest.approx((2 / 4 + 1) / 2)
-    assert peers.jaccard(a, b.assign(peer_urn=lambda f: f["peer_urn"] + 100)) == 0.0
+    assert peer_quality.jaccard(a, a) == 1.0
+    assert peer_quality.jaccard(a, b) == pytest.approx((2 / 4 + 1) / 2)
+    assert peer_quality.jaccard(a, b.assign(peer_urn=lambda f: f["peer_urn"] + 100)) == 0.0
 
 
 def test_a_form_finds_the_lambda_that_made_the_data():

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import cli
+from helpers.base.faults import NotFound
 from helpers.base.params import Parameters, make
 from helpers.base.paths import NOTEBOOKS
 from helpers.expectations.formula import set_expectations
@@ -217,7 +218,7 @@ def test_exploring_opens_a_copy_with_the_runs_parameters_and_keeps_what_was_writ
 
 def test_a_notebook_that_cannot_be_opened_is_refused():
     assert cli.main(["explore", "01_ingest"]) == cli.BAD_USAGE
-    with pytest.raises(LookupError, match="choose one of explore, audit_school"):
+    with pytest.raises(NotFound, match="choose one of explore, audit_school"):
         jupyter.prepare(make(), "nothing")
 
 

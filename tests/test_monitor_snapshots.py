@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from helpers.ingest.readers import read_folder
 from helpers.monitor import snapshots
-from helpers.monitor.snapshots import COUNTS, clean, covered_to, difference
+from helpers.monitor.snapshots import clean, covered_to, difference
+from helpers.records.vocabulary import COUNTS
 from tests.support.invented_attendance import ENDS, LAS, REGIONS, YEARS, published, weekly_counts
 
 AREAS = 1 + len(REGIONS) + LAS * len(REGIONS)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.base.faults import NotFound
 from helpers.model.context import fit_context
 from helpers.model.forecast import fit_forecast
 from helpers.peers.search import NOISE_Z, PEER_COLUMNS, coordinates, find_peers, nearest, why
@@ -158,7 +159,7 @@ def test_why_refuses_schools_that_cannot_be_compared(world):
     )
     with pytest.raises(ValueError, match="different phases"):
         why(world.schools, world.context.weights, primary, secondary)
-    with pytest.raises(KeyError, match=str(special)):
+    with pytest.raises(NotFound, match=str(special)):
         why(world.schools, world.context.weights, primary, special)
 
 

@@ -20,9 +20,10 @@ from rich.console import Console
 
 from helpers import cli
 from helpers.base.contract import columns
-from helpers.base.params import PRE_PANDEMIC, make
+from helpers.base.params import make
 from helpers.base.paths import NOTEBOOKS, PARAMS
 from helpers.base.store import read_json
+from helpers.base.years import PRE_PANDEMIC
 from helpers.run import pipeline
 from helpers.run.notebooks import steps
 

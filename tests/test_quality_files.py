@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.base.params import PRE_PANDEMIC
+from helpers.base.years import PRE_PANDEMIC
 from tests.support import gate_data
 from tests.support.gate_data import RELEASE, YEARS, as_text, naming, show
 

@@ -7,7 +7,7 @@ import pytest
 
 from helpers.audit import readback
 from helpers.audit.readback import figures_in_pages, published_figures, verify_against_published
-from helpers.base.params import PRE_PANDEMIC
+from helpers.base.years import PRE_PANDEMIC
 from tests.support import gate_data
 
 country = gate_data.country

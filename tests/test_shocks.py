@@ -12,16 +12,9 @@ from hypothesis import strategies as st
 
 from helpers.monitor import shocks
 from helpers.monitor.known_events import check_calendar, read_calendar
-from helpers.monitor.shocks import (
-    MEASURES,
-    NAMES,
-    days_lost,
-    find,
-    finest,
-    neighbours_median,
-    season_residuals,
-)
+from helpers.monitor.shocks import MEASURES, days_lost, find, finest, neighbours_median, season_residuals
 from helpers.monitor.snapshots import clean
+from helpers.records.vocabulary import NAMES
 from tests.support.invented_attendance import LAS, REGIONS, YEARS, published, weekly_counts
 
 AREA, OTHER = "E00000003", "E01000002"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.base.faults import DataRefused
+from helpers.base.years import academic_year, year_ending, years_in_path
 from helpers.ingest.readers import read_folder
-from helpers.ingest.readers.year_text import academic_year, year_ending, years_in_path
 from tests.support.published_files import (
     ABS_HEADER,
     ABS_NATIONAL,

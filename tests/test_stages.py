@@ -6,10 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import helpers
 from helpers.base import contract
 from helpers.base.code import closure, imports_of
 from helpers.base.params import make
@@ -181,3 +184,32 @@ def test_a_notebook_has_the_parameters_that_it_uses_and_no_other():
         "records" in steps()["05_report"].parameters
         and "records" not in steps()["04_expectations"].parameters
     )
+
+
+@pytest.mark.parametrize("name", [name for name in helpers.__all__ if name not in helpers.SHORT])
+def test_a_room_offers_nothing_under_the_name_of_one_of_its_modules(name):
+    """Importing a module puts it into its package under its name, over whatever was there."""
+    room = import_module(f"helpers.{name}")
+    folder = Path(room.__file__).parent
+    inside = {path.stem for path in folder.glob("*.py")} | {
+        path.parent.name for path in folder.glob("*/__init__.py")
+    }
+    offered = {key for key, value in vars(room).items() if callable(value) or key in helpers.__all__}
+    assert not offered & (inside - {"__init__"}), offered & inside
+
+
+def test_the_door_loads_nothing_until_it_is_used():
+    code = "import sys, helpers; print(len([m for m in sys.modules if m.startswith('helpers.')]))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(told.stdout) == 0
+
+
+def test_opening_every_room_loads_no_method():
+    code = (
+        "import sys; from helpers import "
+        + ", ".join(n for n in helpers.__all__ if n != "start")
+        + "; print(*sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    heavy = {"sklearn", "statsmodels", "scipy", "plotly", "matplotlib", "geopandas", "papermill", "nbformat"}
+    assert not heavy & set(told.stdout.split())

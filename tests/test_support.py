@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.base.years import year_before
 from helpers.monitor import verdicts as judgement
 from helpers.support import routing
 from helpers.support.routing import DECISION_COLUMNS, VERDICTS, Rules, route
@@ -212,5 +213,5 @@ def test_every_school_has_one_answer_and_nobody_is_listed_without_verdicts(drawn
         by_year = {v[0]: v for v in verdicts}
         assert status == "assessed" and by_year[last][2] in VERDICTS[1:3] and not by_year[last][4]
         if row.tier != "talk_to_us":
-            before = by_year[routing.year_before(last)]
+            before = by_year[year_before(last)]
             assert before[2] in VERDICTS[1:3] and before[1] > 0.5 and by_year[last][1] > 0.5

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from helpers.base import params
-from helpers.base.faults import DataRefused, Fault
+from helpers.base.faults import DataRefused, Fault, NotFound
 from helpers.base.params import ENGLAND, REGIONS, BadParameters, Parameters, region_from
 from helpers.base.paths import CATALOGUE, SAMPLE, shown
 
@@ -388,8 +388,8 @@ def main(argv: list[str] | None = None) -> int:
     except DataRefused as error:
         print_faults(error.faults, "The data must not be used:")
         return FAILED
-    except LookupError as error:
-        console.print(str(error).strip("'\""), markup=False)
+    except NotFound as error:
+        console.print(str(error), markup=False)
         return FAILED
     except KeyboardInterrupt:
         console.print("Stopped. What was finished is kept; the same command goes on from there.")

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from helpers.base.faults import DataRefused, Fault
-from helpers.base.params import PRE_PANDEMIC
+from helpers.base.years import PRE_PANDEMIC
 from helpers.ingest.quality.gate import Quality, run_gate
 from helpers.ingest.readers import Readings, read_folder
 from helpers.ingest.register import build_register

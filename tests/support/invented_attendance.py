@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.monitor.snapshots import COUNTS, first_monday
+from helpers.monitor.snapshots import first_monday
+from helpers.records.vocabulary import COUNTS
 
 REGIONS = ("London", "North East")
 LAS = 8

@@ -15,11 +15,11 @@ from helpers.base.params import Parameters
 STAGES = (ingest.STAGE, model.STAGE, peers.STAGE, expectations.STAGE)
 
 
-def trail(run: Parameters, urn: int) -> str:
-    """One school's whole trail as text. Raises `UnknownSchool` for a URN that the register does not hold."""
-    from helpers.audit.trail import trail as whole
+def trail_of(run: Parameters, urn: int) -> str:
+    """One school's whole trail as text. Raises `NotFound` for a URN that the register does not hold."""
+    from helpers.audit.trail import trail
 
-    return whole(run, urn)
+    return trail(run, urn)
 
 
 def published_rows(run: Parameters, urn: int) -> list[tuple[str, int, dict[str, str]]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
-from helpers.base.params import PRE_PANDEMIC
+from helpers.base.years import PRE_PANDEMIC
 
 # Header (lower case) of each layout: urn, overall absence, persistent absence, column of the year (None: the
 # year is in the path).

@@ -5,14 +5,20 @@ reviewer can follow and redo it.
 from __future__ import annotations
 
 import csv
+import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from helpers import expectations, ingest, model, peers
+from helpers.base.faults import NotFound
 from helpers.base.params import Parameters
 from helpers.base.paths import shown
+from helpers.ingest.readers.tables import decode, unpack
+from helpers.ingest.readers.workbooks import headers
+from helpers.ingest.readers.workbooks import rows as sheet_rows
 
 URN_COLUMNS = ("urn", "school_urn")
 
@@ -20,30 +26,46 @@ URN_COLUMNS = ("urn", "school_urn")
 def published_rows(
     folder: Path, files: pd.DataFrame, urns: set[int]
 ) -> list[tuple[str, int, dict[str, str]]]:
-    """Rows of the absence files for these URNs, read with nothing but the csv module: (file, line, cells as
+    """Rows of the absence files for these URNs, read anew, without the readers' checks: (file, line, cells as
     published).
     """
     found = []
     for name in files.loc[files["taken_for"].str.startswith("absence"), "path"]:
-        with open(folder / name, encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            column = next(c for c in reader.fieldnames or [] if c.strip().lower() in URN_COLUMNS)
-            for row in reader:
-                text = (row[column] or "").strip().removesuffix(".0")
-                if text.isdigit() and int(text) in urns:
-                    found.append((name, reader.line_num, row))
+        for line, row in _rows(folder / name, name):
+            column = next(c for c in row if c.strip().lower() in URN_COLUMNS)
+            text = (row[column] or "").strip().removesuffix(".0")
+            if text.isdigit() and int(text) in urns:
+                found.append((name, line, row))
     return found
+
+
+def _rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, cells by column) of a published table as the readers accept it: text, gzip, or the first sheet of a
+    workbook that has a column of URNs.
+    """
+    raw = path.read_bytes()
+    if raw.startswith(b"PK"):
+        sheets = [
+            sheet for sheet, head in headers(path) if {c.strip().lower() for c in head} & set(URN_COLUMNS)
+        ]
+        lines = sheet_rows(path, sheets[0])
+        _, head = next(lines)
+        yield from ((line, dict(zip(head, cells, strict=False))) for line, cells in lines)
+        return
+    reader = csv.DictReader(io.StringIO(decode(unpack(raw, name), name), newline=""))
+    for row in reader:
+        yield reader.line_num, row
 
 
 def trail(run: Parameters, urn: int) -> str:
     """The whole trail of one school as text; builds the national fit where it is not there.
 
-    Raises LookupError for a URN that is not in the register.
+    Raises `NotFound` for a URN that is not in the register.
     """
     official = ingest.load(run)
     row = official.register.set_index("urn").reindex([urn]).iloc[0]
     if pd.isna(row["status"]):
-        raise LookupError(
+        raise NotFound(
             f"URN {urn} is neither in the census of {run.release} nor in its published absence. Check the number."
         )
     history = official.panel[official.panel["urn"] == urn]

@@ -12,6 +12,7 @@ sensitivity, about.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -107,6 +108,23 @@ def plain_label(name: str) -> str:
         return labels.pop()
     found = f"{len(labels)} meanings: {'; '.join(sorted(labels))}" if labels else "none of our tables has it"
     raise KeyError(f"column {name!r}: {found}")
+
+
+def column_of(name: str, sources: Iterable[str]) -> pd.Series | None:
+    """The dictionary's row of a column in the first of these tables that has it; None where none has."""
+    for source in sources:
+        rows = columns_of(source)
+        if name in rows.index:
+            return rows.loc[name]
+    return None
+
+
+def heading(name: str, sources: Iterable[str] = ()) -> str:
+    """A column's label with its unit: of the first of these tables that has it, else the one that it has everywhere.
+    Raises KeyError as `plain_label` does.
+    """
+    found = column_of(name, sources)
+    return plain_label(name) if found is None else label(found["table"], name)
 
 
 @cache

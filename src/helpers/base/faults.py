@@ -54,3 +54,7 @@ class DataRefused(Exception):
     def __init__(self, faults: list[Fault] | Fault):
         self.faults = [faults] if isinstance(faults, Fault) else list(faults)
         super().__init__("\n".join(str(f) for f in self.faults))
+
+
+class NotFound(Exception):
+    """What a person asked for by name or number is not there; the message says so, and what there is."""

@@ -7,6 +7,8 @@ import pandas as pd
 LOWEST, HIGHEST = 1, 5
 
 
-def fifths(values: pd.Series) -> pd.Series:
-    """The fifth of each value, 1 to 5, equally large; ties are parted by their order. NaN stays NaN."""
-    return pd.qcut(values.rank(method="first"), HIGHEST, labels=False) + LOWEST
+def fifths(values: pd.Series, parts: int = HIGHEST) -> pd.Series:
+    """The fifth of each value, 1 to 5 (or 1 to `parts`), equally large; ties are parted by their order. Missing values
+    have none.
+    """
+    return pd.qcut(values.rank(method="first"), parts, labels=False) + LOWEST

@@ -31,7 +31,6 @@ Region = Literal[
 ]
 ENGLAND = "England"
 REGIONS: tuple[str, ...] = tuple(r for r in get_args(Region) if r != ENGLAND)
-PRE_PANDEMIC = "2018-19"
 FOLDERS = ("data", "out", "records")  # where things lie; what lies there decides a result, the place does not
 
 
@@ -218,7 +217,7 @@ def parameters_cell(names: Iterable[str] | None = None) -> str:
     for name in names or Parameters.model_fields:
         field = Parameters.model_fields[name]
         kind = {int: "int", float: "float", bool: "bool"}.get(field.annotation, "str")
-        line = f"{name}: {kind} = {field.default!r}".replace("\'", '"')
+        line = f"{name}: {kind} = {field.default!r}".replace("'", '"')
         about = f"# {field.description}"
         short = f"{line}  {about}"
         lines += [short] if len(short) <= 110 else [*textwrap.wrap(about, 110, subsequent_indent="# "), line]

@@ -116,11 +116,8 @@ def table(
 
 def _heading(name: str, sources: list[str], caption: str) -> str:
     """A column's label; a word that is in no table, such as a phase or a year, stands for itself."""
-    for source in sources:
-        if name in contract.columns_of(source).index:
-            return contract.label(source, name)
     try:
-        return contract.plain_label(name)
+        return contract.heading(name, sources)
     except KeyError as error:
         if "_" in name or name in set(contract.dictionary()["name"]):
             raise ValueError(f"table {caption!r}: no heading for {name!r}: {error.args[0]}") from None
@@ -130,11 +127,9 @@ def _heading(name: str, sources: list[str], caption: str) -> str:
 def _decimals(name: str, sources: list[str]) -> int:
     """Decimals of a column as the dictionary gives them; two where it says nothing."""
     frame = contract.dictionary()
-    found = [
-        contract.columns_of(s)["decimals"].get(name) for s in sources if name in contract.columns_of(s).index
-    ]
-    found = found or frame.loc[frame["name"] == name, "decimals"].dropna().tolist()
-    return int(found[0]) if found and pd.notna(found[0]) else 2
+    found = contract.column_of(name, sources)
+    places = frame.loc[frame["name"] == name, "decimals"].dropna() if found is None else [found["decimals"]]
+    return int(places[0]) if len(places := list(places)) and pd.notna(places[0]) else 2
 
 
 def _cell(value: object, name: str, digits: int) -> str:

@@ -9,8 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
 
-SCHOOL_DAYS = 190
-SESSIONS = 380
+from helpers.base.years import SCHOOL_DAYS, year_words
 
 FORMULA = "The formula is ours, not DfE’s."
 MARKING = "Confidential: for the school, its local authority or trust, and the support team. Not for publication, not for Ofsted."
@@ -136,17 +135,6 @@ def plural(count: float, one: str, many: str | None = None) -> str:
 def listed(items: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
-
-
-def year_after(year: str) -> str:
-    """`2022-23` -> `2023-24`."""
-    first = int(year[:4]) + 1
-    return f"{first}-{(first + 1) % 100:02d}"
-
-
-def year_words(year: str) -> str:
-    """`2022-23` -> `2022/23`, as the published statistics write it."""
-    return year.replace("-", "/")
 
 
 def phase_words(phase: str) -> str:

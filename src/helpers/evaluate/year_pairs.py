@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.years import PRE_PANDEMIC
 from helpers.expectations import formula
 from helpers.model import forecast
 from helpers.monitor import verdicts
 
-LAST_PRE_PANDEMIC = forecast.LAST_PRE_PANDEMIC
 PLACEBO = {("2017-18", "2018-19"): ("2016-17", "2017-18"), ("2022-23", "2023-24"): ("2021-22", "2022-23")}
 WANTED = sorted({*PLACEBO, *PLACEBO.values()})
 WORST_SHARE = 0.2
@@ -62,7 +62,7 @@ def learnt_before(known: dict, before: str, primary_lambda: float = 0.8) -> dict
     For the first pair of all there is none earlier; then its own are used. Raises ValueError when `known` has
     no pre-pandemic pair.
     """
-    old = {years: frame for years, frame in known.items() if years[1] <= forecast.LAST_PRE_PANDEMIC}
+    old = {years: frame for years, frame in known.items() if years[1] <= PRE_PANDEMIC}
     if not old:
         raise ValueError(
             "no pair of pre-pandemic years to learn the forecast from: the panel needs two consecutive years up to 2018-19"

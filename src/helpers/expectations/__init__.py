@@ -70,7 +70,7 @@ def days_by_la(asked: pd.DataFrame, schools: pd.DataFrame) -> pd.DataFrame:
     """What the minimums come to in school days, by local authority, the most first: la_name, schools, pupils,
     pupil_days, days_per_pupil.
     """
-    from helpers.base.text import SCHOOL_DAYS
+    from helpers.base.years import SCHOOL_DAYS
 
     rows = asked[["urn", "ask_pp"]].merge(schools[["urn", "la_name", "roll"]], on="urn", validate="1:1")
     rows["pupil_days"] = rows["ask_pp"] / 100 * SCHOOL_DAYS * rows["roll"]

@@ -15,6 +15,8 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.linear_model import QuantileRegressor
 
+from helpers.base.years import PRE_PANDEMIC, years_between
+
 COLUMNS = [
     "urn", "gap_pp", "return_to_normal_pp", "national_part_pp", "context_part_pp", "limits_part_pp", "ask_pp", "target_absence_pct",
     "minimum_attendance_pct", "minimum_attendance_shown_pct", "chance_unaided", "chance_if_real", "la_attendance_pct",
@@ -186,12 +188,12 @@ def special_range(register: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
         "urn", ignore_index=True
     )
     known = register[register["phase"] == "special"].set_index("urn")
-    rates = panel[panel["urn"].isin(known.index) & (panel["year"] <= "2018-19")].pivot(
+    rates = panel[panel["urn"].isin(known.index) & (panel["year"] <= PRE_PANDEMIC)].pivot(
         index="urn", columns="year", values="absence_pct"
     )
     changes = []
     for before, after in zip(rates.columns, rates.columns[1:], strict=False):
-        if int(after[:4]) - int(before[:4]) == 1:
+        if years_between(before, after) == 1:
             both = rates[[before, after]].dropna()
             ratio = np.log(both[after] / both[before])
             changes.append(ratio - ratio.mean())

@@ -17,6 +17,7 @@ import pandas as pd
 from helpers import ingest as official
 from helpers import model as fitted
 from helpers import peers as similarity
+from helpers.base.faults import NotFound
 from helpers.base.params import ENGLAND, Parameters, make
 from helpers.expectations import formula
 from helpers.explore import compare
@@ -320,7 +321,7 @@ def parts(before: WhatIf, now: WhatIf, urn: int) -> pd.DataFrame:
     """
     sides = [w.expectations.set_index("urn") for w in (before, now)]
     if urn not in sides[0].index:
-        raise KeyError(f"school {urn} has no minimum in this run")
+        raise NotFound(f"school {urn} has no minimum in this run")
     rows = [(name, float(sides[0].at[urn, name]), float(sides[1].at[urn, name])) for name in PARTS]
     out = pd.DataFrame(rows, columns=["part", "before_pp", "now_pp"])
     return out.assign(moved_pp=out["now_pp"] - out["before_pp"])

@@ -19,7 +19,7 @@ def load(run: Parameters) -> Results:
     return STAGE.load(run)
 
 
-def quality(run: Parameters):
+def findings(run: Parameters):
     """What the gate found, for the run's region: comparisons with published rates, suppressed figures, flags."""
     from helpers.ingest.quality.gate import Quality
 
@@ -27,7 +27,7 @@ def quality(run: Parameters):
 
 
 def suppressed(found) -> pd.DataFrame:
-    """What stood where a number would, counted: file, symbol, columns, times. `found` of `quality`."""
+    """What stood where a number would, counted: file, symbol, columns, times. `found` of `findings`."""
     frame = pd.DataFrame(found.suppressed, columns=["file", "column", "symbol", "times"])
     groups = frame.groupby(["file", "symbol"], as_index=False)
     return groups.agg(columns=("column", "nunique"), times=("times", "sum"))
@@ -69,7 +69,7 @@ def large_areas(checks: pd.DataFrame, region: str) -> pd.DataFrame:
 
 
 def flags(found) -> pd.DataFrame:
-    """Figures that a person should look at: code, message, what_to_do. `found` of `quality`."""
+    """Figures that a person should look at: code, message, what_to_do. `found` of `findings`."""
     rows = [flag.as_dict() for flag in found.flags]
     return pd.DataFrame(rows, columns=["code", "message", "what_to_do"])
 
@@ -81,7 +81,7 @@ def read(folder: Path):
     return read_folder(folder)
 
 
-def check(folder: Path, release: str, console) -> bool:
+def check_files(folder: Path, release: str, console) -> bool:
     """Recognise, validate and reconcile a folder without a run. Returns whether it may be used."""
     from helpers.ingest.check import check_folder
 

@@ -19,10 +19,10 @@ import requests
 
 from helpers.base.faults import DataRefused, Fault
 from helpers.base.paths import CATALOGUE, SAMPLE, shown
+from helpers.base.years import years_in_path
 from helpers.ingest.readers import FORMATS, Recognised, describe, examine, read_file
 from helpers.ingest.readers.folder import files_in
 from helpers.ingest.readers.readings import GEOGRAPHIES
-from helpers.ingest.readers.year_text import years_in_path
 
 COLUMNS = (
     "dataset", "file", "what", "publisher", "period", "landing_page", "url", "licence", "rows", "bytes", "sha256", "status", "note",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from helpers.base.faults import DataRefused, Fault
-from helpers.base.params import PRE_PANDEMIC
+from helpers.base.years import PRE_PANDEMIC
 from helpers.ingest import catalogue, register
 from helpers.ingest.quality.gate import run_gate
 from helpers.ingest.readers import Readings, read_folder

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.years import first_of, years_between
 from helpers.ingest.links import MERGED, SAME, SPLIT, nearest, neighbours, predecessors
 
 MEASURES = ["absence_pct", "persistent_pct", "authorised_pct", "unauthorised_pct", "severe_pct"]
@@ -22,7 +23,7 @@ SOURCE_RANK = {"performance_tables": 0, "ees": 1}
 
 def year_start(year: str) -> pd.Timestamp:
     """1 September of an academic year like `2022-23`."""
-    return pd.Timestamp(int(year[:4]), 9, 1)
+    return pd.Timestamp(first_of(year), 9, 1)
 
 
 def one_figure_each(absence: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +165,7 @@ def _nearest_roll(year: str, rolls: dict[str, pd.Series]) -> pd.Series:
     """Roll by URN from that year's census, else from the nearest one (later before earlier at the same
     distance).
     """
-    order = sorted(rolls, key=lambda y: (abs(int(y[:4]) - int(year[:4])), y < year))
+    order = sorted(rolls, key=lambda y: (abs(years_between(y, year)), y < year))
     out = pd.Series(dtype="float64")
     for y in order:
         out = out.combine_first(rolls[y]) if len(out) else rolls[y]
@@ -225,7 +226,7 @@ def nearest_other_year(panel: pd.DataFrame, year: str) -> pd.DataFrame:
     known = panel[
         (panel["year"] != year) & panel["link_kind"].isin(["own", SAME]) & panel["absence_pct"].notna()
     ]
-    far = (known["year"].str[:4].astype(int) - int(year[:4])).abs()
+    far = known["year"].map(lambda other: abs(years_between(other, year)))
     known = (
         known.assign(_far=far)
         .sort_values(["_far", "year"], kind="stable")

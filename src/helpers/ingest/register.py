@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
-from helpers.base.params import PRE_PANDEMIC
+from helpers.base.years import PRE_PANDEMIC, year_words
 from helpers.ingest import age_ranges
 from helpers.ingest.links import SAME, nearest, neighbours, predecessors
 from helpers.ingest.panel import build_panel, nearest_other_year, one_figure_each, register_urns, year_start
@@ -262,7 +262,7 @@ def _status(out: pd.DataFrame, before: pd.DataFrame, release: str) -> tuple[pd.S
     none does.
     """
     has_past = set(before["urn"])
-    shown_year = release.replace("-", "/")
+    shown_year = year_words(release)
     opened_late = (out["open_date"] > year_start(release)) & ~out.index.isin(has_past)
     covered = [c for c in ESSENTIAL if out.loc[out["in_census"], c].notna().any()]
     missing = out[covered].isna()

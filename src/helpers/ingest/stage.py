@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from helpers.base.faults import DataRefused, Fault
-from helpers.base.params import PRE_PANDEMIC, Parameters
+from helpers.base.params import Parameters
 from helpers.base.store import inputs_of
+from helpers.base.years import PRE_PANDEMIC
 from helpers.ingest import links, panel, register
 from helpers.ingest.quality.gate import run_gate
 from helpers.ingest.readers import read_folder

@@ -159,7 +159,7 @@ def design(register: pd.DataFrame) -> pd.DataFrame:
     ]
     absent = [c for c in needed if c not in register]
     if absent:
-        raise KeyError(f"the register lacks the columns {absent}: rebuild it with panel.build_register")
+        raise KeyError(f"the register lacks the columns {absent}: rebuild it with register.build_register")
     columns = {c: register[c].astype("float64") for c in direct}
     faith, sex, kind, place = (
         register[c].fillna("").astype(str)

@@ -19,10 +19,10 @@ import pandas as pd
 from scipy.optimize import minimize
 from sklearn.linear_model import QuantileRegressor
 
+from helpers.base.years import PRE_PANDEMIC, years_between
 from helpers.model.context import ContextFit, cross_fit
 from helpers.model.features import design
 
-LAST_PRE_PANDEMIC = "2018-19"
 LEVELS = (80, 90)
 MINIMUM_PAIRS = 200
 LEAST_EXPECTED = 0.5
@@ -59,11 +59,11 @@ def _one_school(panel: pd.DataFrame) -> pd.DataFrame:
 def pre_pandemic_pairs(panel: pd.DataFrame) -> list[tuple[str, str]]:
     """Consecutive years up to 2018/19 for which the panel has at least `MINIMUM_PAIRS` schools in both."""
     panel = _one_school(panel)
-    years = sorted(y for y in panel["year"].unique() if y <= LAST_PRE_PANDEMIC)
+    years = sorted(y for y in panel["year"].unique() if y <= PRE_PANDEMIC)
     pairs = []
     for before, after in zip(years, years[1:], strict=False):
         both = set(panel.loc[panel["year"] == before, "urn"]) & set(panel.loc[panel["year"] == after, "urn"])
-        if int(after[:4]) - int(before[:4]) == 1 and len(both) >= MINIMUM_PAIRS:
+        if years_between(before, after) == 1 and len(both) >= MINIMUM_PAIRS:
             pairs.append((before, after))
     return pairs
 
@@ -244,7 +244,7 @@ def fit_forecast(
     pairs = pre_pandemic_pairs(panel)
     if not pairs:
         raise ValueError(
-            f"the panel has no pair of consecutive years up to {LAST_PRE_PANDEMIC} with {MINIMUM_PAIRS} schools: nothing to fit lambda on"
+            f"the panel has no pair of consecutive years up to {PRE_PANDEMIC} with {MINIMUM_PAIRS} schools: nothing to fit lambda on"
         )
     seen = []
     for before, after in pairs:

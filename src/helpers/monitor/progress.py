@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from scipy.stats import norm
 
+from helpers.base.years import year_before
 from helpers.monitor.snapshots import LAST_WEEK_FROM, first_monday, school_week
 
 WEEKS = np.arange(2, 48)  # school weeks that publications cover: 1 is the week of September's first Monday
@@ -153,7 +154,7 @@ def path(
     year ends on its target), lower_pct, upper_pct (95 % limits around target_pct). Cumulative absence, %. The
     area is the authority, else region, else England.
     """
-    before = f"{int(year[:4]) - 1}-{year[2:4]}"
+    before = year_before(year)
     grid = _grid(snapshots)
     by_year = {
         y: grid[grid.index.get_level_values("year") == y].droplevel(["region_name", "year"])

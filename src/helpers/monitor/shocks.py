@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.monitor.snapshots import weekdays
+from helpers.records.vocabulary import NAMES, weekdays
 
 MEASURES = {  # measure -> (column, name of a shock in it, least scale, least size that matters)
     "absence": ("absence_pct", "", 0.10, 0.50),
@@ -30,17 +30,6 @@ PARTS = {
     "illness_pct": "illness", "religious_pct": "religious_observance", "holiday_pct": "holidays", "excluded_pct": "exclusions",
     "medical_pct": "medical", "other_authorised_pct": "other_authorised", "other_unauthorised_pct": "no_reason_given",
 }  # fmt: skip
-NAMES = {
-    "illness": "illness",
-    "religious_observance": "religious observance",
-    "holidays": "term-time holidays",
-    "exclusions": "exclusions (suspensions included)",
-    "closure": "school days lost: strike, weather or another closure (the files do not say which)",
-    "medical": "medical or dental appointments",
-    "other_authorised": "other authorised absence",
-    "no_reason_given": "unauthorised absence without a recorded reason",
-    "mixed": "no single reason accounts for half of it",
-}
 KEY = ["geography", "area", "phase", "year", "kind", "start", "end"]
 SHOCKS = [
     "shock_id", "geography", "area", "area_name", "la_ons_code", "region_name", "phase", "year", "start", "end", "code", "words", "windows",

@@ -13,15 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-MAIN = ["possible_sessions", "overall_absence_sessions", "authorised_sessions", "unauthorised_sessions"]
-REASONS = [
-    "illness_sessions",
-    "medical_sessions",
-    "religious_sessions",
-    "excluded_sessions",
-    "holiday_sessions",
-]
-COUNTS = [*MAIN, *REASONS]
+from helpers.base.years import first_of
+from helpers.records.vocabulary import COUNTS, MAIN, REASONS, weekdays
+
 AREA = ["geography", "area", "phase"]
 IDENTITY = ["geography", "area", "area_name", "la_ons_code", "region_name", "phase"]
 DAYS_TO_PUBLISH = 12  # a Thursday's publication holds the weeks up to the Friday thirteen days before
@@ -71,14 +65,6 @@ class Cleaned:
     counts: pd.DataFrame
 
 
-def weekdays(start: pd.Series, end: pd.Series) -> np.ndarray:
-    """Mondays to Fridays from `start` to `end`, both included. Holidays are not taken off: they differ by
-    area.
-    """
-    first, last = (pd.to_datetime(s).to_numpy().astype("datetime64[D]") for s in (start, end))
-    return np.busday_count(first, last + 1)
-
-
 def covered_to(published: pd.Series) -> pd.Series:
     """The Friday up to which a publication holds data: the last one at least twelve days before it."""
     latest = published - pd.Timedelta(days=DAYS_TO_PUBLISH)
@@ -87,7 +73,7 @@ def covered_to(published: pd.Series) -> pd.Series:
 
 def first_monday(year: str) -> pd.Timestamp:
     """First Monday of September of an academic year like `2023-24`."""
-    september = pd.Timestamp(int(year[:4]), 9, 7)
+    september = pd.Timestamp(first_of(year), 9, 7)
     return september - pd.Timedelta(days=september.weekday())
 
 

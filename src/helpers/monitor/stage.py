@@ -18,6 +18,7 @@ from helpers import ingest as official
 from helpers import model
 from helpers import records as recorded
 from helpers.base.params import Parameters
+from helpers.base.years import year_after, year_words
 from helpers.ingest.stage import CIRCUMSTANCES
 from helpers.monitor import known_events, own_weeks, progress, shocks, snapshots, verdicts
 from helpers.records import agreed
@@ -36,8 +37,8 @@ SETTLING = dict(phase="str", school_week="int64", left="float64", pairs="int64")
 
 def followed(release: str) -> list[str]:
     """The two years over which a release's targets are followed."""
-    first = verdicts.year_after(release)
-    return [first, verdicts.year_after(first)]
+    first = year_after(release)
+    return [first, year_after(first)]
 
 
 def follow(run: Parameters) -> dict[str, pd.DataFrame]:
@@ -113,9 +114,7 @@ def inputs(attendance: pd.DataFrame, panel: pd.DataFrame, records: dict, release
             if number == 0
             else "nobody can be put on the list for a place: it takes two years"
         )
-        rows.append(
-            (f"published absence of schools, {year.replace('-', '/')}", f"{n:,} schools", n > 0, lost)
-        )
+        rows.append((f"published absence of schools, {year_words(year)}", f"{n:,} schools", n > 0, lost))
     spoken, weeks = records["recorded_shocks"], records["own_weeks"]
     rows.append(
         (

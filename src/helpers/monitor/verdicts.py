@@ -343,17 +343,11 @@ def rebase(
     new = rows[["urn", "phase"]].assign(
         absence_pct=rows["next_pct"], context_expected_pct=context, baseline_pct=again, sd_pp=rows["sd_pp"]
     )
-    shown = np.floor((100 - target) * 10 + TINY) / 10
+    shown = formula.shown_minimum(rows["next_pct"], target, parameters)
     asks = rows[["urn"]].assign(
         target_absence_pct=target, minimum_attendance_shown_pct=shown, improvement_pp=asked
     )
     return new.reset_index(drop=True), asks.reset_index(drop=True)
-
-
-def year_after(year: str) -> str:
-    """`2022-23` -> `2023-24`."""
-    start = int(year[:4]) + 1
-    return f"{start}-{(start + 1) % 100:02d}"
 
 
 def follow(

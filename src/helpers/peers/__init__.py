@@ -10,7 +10,7 @@ from helpers.base.stages import Results, Stage
 from helpers.base.store import file_hash
 
 
-def kept_peers(run: Parameters) -> dict[str, str]:
+def kept_from(run: Parameters) -> dict[str, str]:
     """Hash of the earlier run's peers that are to be kept; empty where none are."""
     path = run.frozen_peers
     return {"peers_from": file_hash(path) if path.exists() else "not there"} if path else {}
@@ -21,7 +21,7 @@ STAGE = Stage(
     "helpers.peers.stage:find",
     after=(ingest.STAGE, model.STAGE),
     parameters=("seed", "peers_k", "region_penalty", "named_max", "named_cap"),
-    files=kept_peers,
+    files=kept_from,
     folders=("peers_from",),
 )
 
@@ -33,7 +33,7 @@ def load(run: Parameters) -> Results:
 
 def why(register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int) -> pd.DataFrame:
     """Circumstance by circumstance, why two schools are close or not: feature, ours, theirs, share_of_distance, the
-    largest first. Raises KeyError for a school that is not assessed, ValueError for schools of different phases.
+    largest first. Raises `NotFound` for a school that is not assessed, ValueError for schools of different phases.
     """
     from helpers.peers import search
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers.base.faults import NotFound
 from helpers.model.features import design
 from helpers.peers.kept_peers import keep
 from helpers.peers.naming import name_schools
@@ -331,7 +332,7 @@ def why(register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int) 
     """Feature by feature, why two schools are (not) close: feature, ours, theirs, share_of_distance (shares
     of the squared distance, before any penalty).
 
-    Raises KeyError for a URN that is not assessed, ValueError for schools of different phases.
+    Raises `NotFound` for a URN that is not assessed, ValueError for schools of different phases.
     """
     for phase, space in coordinates(register, weights).items():
         if urn in space.index and peer_urn in space.index:
@@ -351,7 +352,7 @@ def why(register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int) 
     assessed = set(register.loc[register["status"] == "assessed", "urn"])
     for u in (urn, peer_urn):
         if u not in assessed:
-            raise KeyError(
+            raise NotFound(
                 f"school {u} is not among the assessed primary and secondary schools of the register"
             )
     raise ValueError(f"schools {urn} and {peer_urn} are of different phases: they are never compared")

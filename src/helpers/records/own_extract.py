@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
+from helpers.base.years import years_starting
 from helpers.ingest.readers.readings import FileReport
 from helpers.ingest.readers.tables import Table, decode, normal, read_table, unpack
-from helpers.monitor.snapshots import COUNTS
+from helpers.records.vocabulary import COUNTS
 
 SPELLINGS = {
     "urn": ("urn", "school urn", "school_urn"),
@@ -321,7 +322,7 @@ def _finish(rows: pd.DataFrame) -> pd.DataFrame:
     out = rows.copy()
     out["overall_absence_sessions"] = out["authorised_sessions"] + out["unauthorised_sessions"]
     begins = out["week_commencing"].dt.year - (out["week_commencing"] + pd.Timedelta(days=4)).dt.month.lt(9)
-    out["year"] = begins.astype("str") + "-" + ((begins + 1) % 100).astype("str").str.zfill(2)
+    out["year"] = years_starting(begins)
     out["absence_pct"] = (
         100 * out["overall_absence_sessions"] / out["possible_sessions"].where(out["possible_sessions"] > 0)
     )

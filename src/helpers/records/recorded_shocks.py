@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.faults import DataRefused
+from helpers.base.years import SCHOOL_DAYS, years_starting
 from helpers.ingest.readers.readings import FileReport
 from helpers.ingest.readers.tables import Table, decode, read_table, unpack
-from helpers.monitor.shocks import NAMES
-from helpers.monitor.snapshots import weekdays
+from helpers.records.vocabulary import NAMES, weekdays
 
 REQUIRED = (
     "scope",
@@ -45,7 +45,6 @@ COLUMNS = [
     "entered_by",
     "entered_on",
 ]
-SCHOOL_DAYS = 190
 LEAST_EVIDENCE = 10  # characters: enough for a date and a document
 TODO = "Correct the line, or take it out; nothing of the file is used until every line is sound."
 
@@ -101,11 +100,7 @@ def _convert(table: Table) -> pd.DataFrame:
 
 def _school_year(dates: pd.Series) -> pd.Series:
     begins = dates.dt.year - (dates.dt.month < 9)
-    return (
-        begins.astype("Int64").astype("str")
-        + "-"
-        + ((begins + 1) % 100).astype("Int64").astype("str").str.zfill(2)
-    )
+    return years_starting(begins)
 
 
 def _check(rows: pd.DataFrame, table: Table, report: FileReport) -> None:

@@ -16,7 +16,7 @@ from helpers.base.params import Parameters
 STAGES = (ingest.STAGE, model.STAGE, peers.STAGE, expectations.STAGE, records.STAGE)
 
 
-def pack(run: Parameters, check: Callable[[Path], None] | None = None):
+def make_pack(run: Parameters, check: Callable[[Path], None] | None = None):
     """Make the region's pack: rendered beside its place, checked by `check` (which may raise), then put there.
 
     Returns a `PackReport` (pages, with_expectation). Raises `DataRefused` naming what is missing, and whatever `check`
@@ -38,6 +38,13 @@ def support_pages(run: Parameters, *args, **kwargs) -> None:
     write_support(run.region_folder / "support", run, *args, **kwargs)
 
 
+def referral_sheet(referrals: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
+    """The referral sheet: a row for each school, its last columns empty for a person's decision."""
+    from helpers.report import support_page
+
+    return support_page.referral_sheet(referrals, offers)
+
+
 def monitor_pages(run: Parameters, *args: pd.DataFrame) -> None:
     """Write the page of verdicts and its sheets into the region's folder `monitor`, whole or not at all; arguments as
     of `monitor_page.write_monitor`.
@@ -55,7 +62,7 @@ READS = tuple(
 
 
 def counted(run: Parameters, made) -> pd.DataFrame:
-    """What a pack holds: what, how many. `made` of `pack`."""
+    """What a pack holds: what, how many. `made` of `make_pack`."""
     schools = pd.read_parquet(run.region_folder / "schools.parquet", columns=["urn"])
     with_records = int(schools["urn"].isin(records.load(run).agreed["urn"]).sum())
     what = ["pages of schools", "of them with an expectation", "with an agreed ambition or a challenge"]

@@ -7,7 +7,8 @@ from __future__ import annotations
 from functools import cache
 
 from helpers.base import contract, text
-from helpers.base.text import known, number, year_words
+from helpers.base.text import known, number
+from helpers.base.years import year_before, year_words
 from helpers.report.inputs import PackInputs
 
 JUMP_SD = 2.0
@@ -59,7 +60,7 @@ def for_school(
     if baseline and known(school["absence_pct"]):
         previous = [row for row in history if row["year"] < inputs.release]
         told = any(flag["code"] == "rate_jumped" for flag in inputs.flags.get(urn, []))
-        if previous and previous[-1]["year"] == words_before(inputs.release) and not told:
+        if previous and previous[-1]["year"] == year_before(inputs.release) and not told:
             change = school["absence_pct"] - previous[-1]["absence_pct"]
             if abs(change) > JUMP_SD * baseline["sd_pp"]:
                 way = "fell" if change > 0 else "rose"
@@ -152,9 +153,3 @@ def _how_far_it_moves(expectation: dict) -> list[str]:
         f"that may have moved it by at most {number(rounding, 2)} points. A move that small can still change the last digit shown, or which "
         "schools count as similar."
     ]
-
-
-def words_before(year: str) -> str:
-    """`2022-23` -> `2021-22`."""
-    first = int(year[:4]) - 1
-    return f"{first}-{(first + 1) % 100:02d}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from html import escape
 
 from helpers.base.text import chance, number, pct, signed
+from helpers.base.years import first_of
 
 
 def svg(
@@ -71,12 +72,12 @@ def history(
         v for v in (typical, minimum, *(interval or ())) if v is not None
     ]
     y = scale(min(values), max(values), bottom - 8, top + 8)
-    first = min([int(label[:4]) for label, _ in years] + [int(next_year[:4]) - 1])
-    x = scale(first, int(next_year[:4]), left, right)
+    first = min([first_of(label) for label, _ in years] + [first_of(next_year) - 1])
+    x = scale(first, first_of(next_year), left, right)
     body = [f'<line class="axis" x1="{left - 20}" y1="{bottom + 4}" x2="{right + 20}" y2="{bottom + 4}"/>']
     previous = None
     for label, value in years:
-        here = (x(int(label[:4])), y(value), int(label[:4]))
+        here = (x(first_of(label)), y(value), first_of(label))
         if previous and here[2] - previous[2] == 1:
             body.append(
                 f'<line class="line" x1="{previous[0]}" y1="{previous[1]}" x2="{here[0]}" y2="{here[1]}"/>'
@@ -87,21 +88,21 @@ def history(
             )
         previous = here
     for label, value in years:
-        px, py = x(int(label[:4])), y(value)
+        px, py = x(first_of(label)), y(value)
         body.append(f'<circle class="dot" cx="{px}" cy="{py}" r="4"/>')
         body.append(text(px, py - 9, number(value, 1), "value halo", "middle"))
     ahead = [next_year] if (interval or minimum is not None) else []
     shown_years = [label for label, _ in years] + ahead
     for label in dict.fromkeys(shown_years):
-        body.append(text(x(int(label[:4])), bottom + 19, f"{label[2:4]}/{label[5:7]}", "tick", "middle"))
+        body.append(text(x(first_of(label)), bottom + 19, f"{label[2:4]}/{label[5:7]}", "tick", "middle"))
     notes: list[tuple[float, str, str]] = []
-    px = x(int(next_year[:4]))
+    px = x(first_of(next_year))
     if interval is not None:
         low, high = interval
         body.append(f'<line class="interval" x1="{px}" y1="{y(low)}" x2="{px}" y2="{y(high)}"/>')
         notes.append((y(high), f"Likely: {number(low, 1)} to {number(high, 1)}", ""))
     if typical is not None:
-        start = x(int(next_year[:4]) - 1) - 12
+        start = x(first_of(next_year) - 1) - 12
         body.append(
             f'<line class="typical" x1="{start}" y1="{y(typical)}" x2="{px + 12}" y2="{y(typical)}"/>'
         )

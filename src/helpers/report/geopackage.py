@@ -13,6 +13,7 @@ import pyogrio
 from helpers.base import contract, text
 from helpers.report.inputs import PackInputs
 from helpers.report.region_facts import PHASES, weighted_mean
+from helpers.report.sheets import SCHOOL_TABLES
 from helpers.report.workbook import EXPECTATIONS, SCHOOLS
 
 CRS = "EPSG:27700"
@@ -76,14 +77,14 @@ def areas_layer(frame: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> gpd.GeoDat
 
 def meanings(schools: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
     """What the columns of both layers mean: layer, name, label, unit, source."""
-    known = contract.dictionary().drop_duplicates("name").set_index("name")
     rows = []
     for layer, frame in (("schools", schools), ("local_authorities", areas)):
         for name in frame.columns.drop("geometry"):
-            if layer == "local_authorities" and name in AREA_LABELS or name not in known.index:
+            known = contract.column_of(name, SCHOOL_TABLES)
+            if layer == "local_authorities" and name in AREA_LABELS or known is None:
                 rows.append((layer, name, AREA_LABELS.get(name, name), "", "Computed"))
             else:
-                rows.append((layer, name, *known.loc[name, ["label", "unit", "source"]]))
+                rows.append((layer, name, *known[["label", "unit", "source"]]))
     return pd.DataFrame(rows, columns=["layer", "name", "label", "unit", "source"])
 
 

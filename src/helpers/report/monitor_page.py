@@ -13,7 +13,8 @@ import pandas as pd
 from helpers.base import text as words
 from helpers.base.params import Parameters
 from helpers.base.store import atomic_folder
-from helpers.base.text import number, plural, year_words
+from helpers.base.text import number, plural
+from helpers.base.years import year_words
 from helpers.report import charts, sheets
 from helpers.report.pages import ASSETS, environment
 
@@ -116,13 +117,31 @@ def write_monitor(
         )
         made = {
             "Verdicts": sheets.table(
-                worded, SHEET, "verdicts", f"Verdicts: {run.region}", run.is_sample, HEADINGS
+                worded,
+                SHEET,
+                "verdicts",
+                f"Verdicts: {run.region}",
+                run.is_sample,
+                HEADINGS,
+                of=("verdicts", "schools"),
             ),
             "Shocks in areas": sheets.table(
-                shocks, SHOCKS, "shocks", "Weeks in which an area stood out", run.is_sample, HEADINGS
+                shocks,
+                SHOCKS,
+                "shocks",
+                "Weeks in which an area stood out",
+                run.is_sample,
+                HEADINGS,
+                of=("shocks",),
             ),
             "Shocks recorded": sheets.table(
-                noted, NOTED, "noted", "Shocks recorded, or found in own weeks", run.is_sample, HEADINGS
+                noted,
+                NOTED,
+                "noted",
+                "Shocks recorded, or found in own weeks",
+                run.is_sample,
+                HEADINGS,
+                of=("monitor.noted",),
             ),
         }
         about = [

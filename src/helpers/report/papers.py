@@ -7,7 +7,8 @@ import re
 import pandas as pd
 
 from helpers.base import text
-from helpers.base.text import known, year_words
+from helpers.base.text import known
+from helpers.base.years import year_words
 
 # What the readers call a file, in words. Only these feed a school's number; other files are listed on the
 # region's page.

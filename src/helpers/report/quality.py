@@ -7,7 +7,8 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers.base import text
-from helpers.base.text import known, number, pct, signed, year_words
+from helpers.base.text import known, number, pct, signed
+from helpers.base.years import year_words
 from helpers.ingest.quality.gate import Compared, compared
 from helpers.report.inputs import PackInputs
 

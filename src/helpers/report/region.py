@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from helpers.base import text
-from helpers.base.text import known, year_words
+from helpers.base.text import known
+from helpers.base.years import year_after, year_words
 from helpers.report import geopackage, quality, region_summary
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
@@ -45,7 +46,7 @@ def render(
         .render(
             region=inputs.region_name,
             release=year_words(inputs.release),
-            next_year=year_words(text.year_after(inputs.release)),
+            next_year=year_words(year_after(inputs.release)),
             sample=inputs.sample,
             summary=summary_words(facts, inputs.region_name, inputs.release),
             maps=region_maps(inputs, frame, numbers),

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.base import text as words
-from helpers.base.text import known, number, pct, year_words
+from helpers.base.text import known, number, pct
+from helpers.base.years import SCHOOL_DAYS, year_after, year_words
 from helpers.report.inputs import PackInputs
 
 PHASES = ("primary", "secondary")
@@ -29,7 +30,7 @@ def school_frame(inputs: PackInputs) -> pd.DataFrame:
         frame["weight_r_to_11"].fillna(frame["roll"]) if "weight_r_to_11" in frame else frame["roll"]
     )
     frame["shown_ask_pp"] = frame["minimum_attendance_shown_pct"] - frame["attendance_pct"]
-    frame["pupil_days"] = frame["shown_ask_pp"] / 100 * words.SCHOOL_DAYS * frame["pupils"]
+    frame["pupil_days"] = frame["shown_ask_pp"] / 100 * SCHOOL_DAYS * frame["pupils"]
     return frame
 
 
@@ -89,7 +90,7 @@ def summary_words(facts: dict[str, dict], region: str, release: str) -> list[str
 
     lines = [
         f"This pack holds {say('schools')} state-funded schools in {say('local_authorities')} local authorities. "
-        f"{say('schools_with_expectation')} have a minimum for {year_words(words.year_after(release))}; {say('schools_without_expectation')} have "
+        f"{say('schools_with_expectation')} have a minimum for {year_words(year_after(release))}; {say('schools_without_expectation')} have "
         "none, each with a reason."
     ]
     for phase in PHASES:

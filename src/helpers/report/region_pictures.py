@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.base import text
-from helpers.base.text import pct, year_words
+from helpers.base.text import pct
+from helpers.base.years import year_words
 from helpers.report import charts, maps
 from helpers.report.inputs import PackInputs
 from helpers.report.region_facts import PHASES, weighted_mean

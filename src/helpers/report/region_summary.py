@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers.base import text
-from helpers.base.text import known, number, pct, points, year_words
+from helpers.base.text import known, number, pct, points
+from helpers.base.years import SCHOOL_DAYS, year_after, year_words
 from helpers.report import quality as gate
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
@@ -34,7 +35,7 @@ def summary_facts(
             add(f"{phase}_ask_ninetieth", float(some["ask_pp"].quantile(0.9)), "pp", 2)
             add(f"{phase}_by_luck", float(some["chance_unaided"].sum()), "schools")
     if len(assessed):
-        add("pupils_a_day", float(assessed["pupil_days"].sum()) / text.SCHOOL_DAYS, "pupils")
+        add("pupils_a_day", float(assessed["pupil_days"].sum()) / SCHOOL_DAYS, "pupils")
         add(
             "above_typical",
             int((assessed["baseline_pct"] > assessed["context_expected_pct"]).sum()),
@@ -84,7 +85,7 @@ def render(inputs: PackInputs, frame: pd.DataFrame, facts: dict[str, dict] | Non
         .render(
             region=inputs.region_name,
             release=year_words(inputs.release),
-            next_year=year_words(text.year_after(inputs.release)),
+            next_year=year_words(year_after(inputs.release)),
             sample=inputs.sample,
             marks={name: fact["value"] for name, fact in found.items()},
             told={name: say(fact) for name, fact in found.items()},

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from helpers.base import text
-from helpers.base.text import as_published_decimals, known, number, pct, points, signed, year_words
+from helpers.base.text import as_published_decimals, known, number, pct, points, signed
+from helpers.base.years import SESSIONS, year_after, year_words, years_between
 from helpers.records import agreed
 from helpers.report import advice, caveats, charts
 from helpers.report.inputs import PackInputs
@@ -28,7 +29,7 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
     baseline, expectation = inputs.base.get(urn), inputs.expectation.get(urn)
     if baseline is None or school["status"] != "assessed":
         expectation = None
-    next_year = text.year_after(inputs.release)
+    next_year = year_after(inputs.release)
     facts = {
         "urn": urn,
         "name": school["school_name"] if known(school["school_name"]) else f"School {urn}",
@@ -127,7 +128,7 @@ def _ask(e: dict, baseline: dict, school: dict) -> dict:
         "target_absence": pct(e["target_absence_pct"], 2),
         "typical": pct(100 - baseline["context_expected_pct"], 1),
         "days": f"{number(days, 1)} school day{'' if number(days, 1) == '1.0' else 's'}",
-        "sessions": number(shown_ask / 100 * text.SESSIONS, 1),
+        "sessions": number(shown_ask / 100 * SESSIONS, 1),
         "pupils": None,
     }
     if known(pupils) and pupils > 0:
@@ -225,7 +226,7 @@ def _history(
         "rows": table,
         "earlier": any(row["earlier_school"] for row in table),
         "interval": f"{pct(interval[0], 1)} and {pct(interval[1], 1)}" if interval else "",
-        "gap": any(int(b[0][:4]) - int(a[0][:4]) > 1 for a, b in zip(years, years[1:], strict=False)),
+        "gap": any(years_between(a[0], b[0]) > 1 for a, b in zip(years, years[1:], strict=False)),
     }
 
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +25,8 @@ MISSING = "[x]"
 MOST_ON_ONE_PAGE = 14  # columns: more than that cannot be read on one printed page
 FIXED_DATE = datetime(2000, 1, 1)  # no clock in a result: the same run gives the same bytes
 
+SCHOOL_TABLES = ("schools", "baseline", "expectations", "peers")
+
 
 def table(
     frame: pd.DataFrame,
@@ -33,14 +36,16 @@ def table(
     sample: bool,
     headings: dict[str, str] | None = None,
     decimals: dict[str, int] | None = None,
+    of: Sequence[str] = SCHOOL_TABLES,
 ) -> gpt.GPTable | None:
-    """A gptables table of those `columns` that the frame has, with plain headings (the dictionary's, or
-    `headings`), number formats and `[x]` where a figure is missing; None for an empty frame."""
+    """A gptables table of those `columns` that the frame has, with plain headings (`headings`, else the dictionary's
+    of the tables `of`), number formats and `[x]` where a figure is missing; None for an empty frame."""
     columns = [name for name in columns if name in frame]
     if frame.empty or not columns:
         return None
-    titles = [(headings or {}).get(name) or contract.plain_label(name) for name in columns]
-    known_decimals = contract.dictionary().drop_duplicates("name").set_index("name")["decimals"].to_dict() | (
+    titles = [(headings or {}).get(name) or contract.heading(name, of) for name in columns]
+    rows = {name: contract.column_of(name, of) for name in columns}
+    known_decimals = {name: row["decimals"] for name, row in rows.items() if row is not None} | (
         decimals or {}
     )
     out, formats = {}, []

@@ -17,10 +17,11 @@ import pandas as pd
 from helpers.base import text as words
 from helpers.base.params import ENGLAND, Parameters
 from helpers.base.store import atomic_folder
-from helpers.base.text import number, pct, plural, year_words
+from helpers.base.text import number, pct, plural
+from helpers.base.years import year_before, year_words
 from helpers.report import hub_map, sheets
 from helpers.report.pages import ASSETS, environment
-from helpers.support.routing import DECISION_COLUMNS, TIERS, odds, year_before
+from helpers.support.routing import DECISION_COLUMNS, TIERS, odds
 from helpers.support.siting import BEST, BY_PLACES, NOW, HubPlan
 
 CSV, BOOK = "confidential-referrals.csv", "confidential-referrals.xlsx"
@@ -134,6 +135,7 @@ def write_support(
                 f"Schools proposed for help: {run.region}",
                 run.is_sample,
                 HEADINGS,
+                of=("referrals", "offers"),
             ),
             "Sites": sheets.table(
                 sites,
@@ -142,6 +144,7 @@ def write_support(
                 f"Where the next hubs could open: {run.region}",
                 run.is_sample,
                 HEADINGS,
+                of=("hub_sites",),
             ),
             "Not routed": sheets.table(
                 reasons,
@@ -149,7 +152,8 @@ def write_support(
                 "left_out",
                 "Schools never routed, with the reason",
                 run.is_sample,
-                {"schools": "Schools"},
+                {"schools": "Schools", "reason": "Reason"},
+                of=("left_out",),
             ),
         }
         about = [

@@ -10,7 +10,7 @@ import gptables as gpt
 import pandas as pd
 
 from helpers.base import contract, text
-from helpers.base.text import year_words
+from helpers.base.years import year_after, year_words
 from helpers.report import quality, sheets
 from helpers.report.inputs import PackInputs
 
@@ -69,7 +69,7 @@ def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], p
     Figures are written unrounded and shown to the decimals of the dictionary; what is missing is written
     `[x]`.
     """
-    title = f"Attendance expectations for {year_words(text.year_after(inputs.release))}: {inputs.region_name}"
+    title = f"Attendance expectations for {year_words(year_after(inputs.release))}: {inputs.region_name}"
     about = [
         f"Each school’s minimum improvement in attendance on {year_words(inputs.release)}, how it is made, and the schools most like it.",
         f"{sheets.MISSING} means that a figure is not available or does not apply. Nothing is estimated in its place.",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 
+from helpers.base.faults import NotFound
 from helpers.base.params import Parameters
 from helpers.base.paths import NOTEBOOKS
 from helpers.base.store import atomic_file
@@ -22,11 +23,11 @@ def prepare(run: Parameters, name: str = "explore") -> Path:
     """The analyst's copy of a notebook, `<release folder>/<name>.ipynb`: made when it is not there, else
     kept, with the run's parameters.
 
-    Raises LookupError for a notebook that there is not.
+    Raises `NotFound` for a notebook that there is not.
     """
     source = NOTEBOOKS / f"{name}.ipynb"
     if name not in OPENED or not source.is_file():
-        raise LookupError(f"there is no notebook {name!r} to open: choose one of {', '.join(OPENED)}")
+        raise NotFound(f"there is no notebook {name!r} to open: choose one of {', '.join(OPENED)}")
     copy = run.release_folder / source.name
     book = nbformat.read(copy if copy.is_file() else source, as_version=4)
     for cell in book.cells:

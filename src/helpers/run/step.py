@@ -25,6 +25,7 @@ class Step:
     def __init__(self, run: Parameters, notebook: str):
         self.run, self.notebook, self.region = run, notebook, run.region
         self.facts = Facts(run.region_folder, notebook)
+        self._rows: dict[str, int] = {}
 
     def here(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of this region: by `region_name` where the frame has it, else by the region's URNs; all rows for
@@ -61,7 +62,14 @@ class Step:
             raise ValueError(f"{table}: data/dictionary.csv does not name {', '.join(unnamed)}")
         frame = contract.validate(frame, table)[wanted]
         write_frame(self.run.region_folder / f"{table}.parquet", frame)
+        self._rows[table] = len(frame)
         return frame
+
+    def written(self) -> pd.DataFrame:
+        """What was written so far: result (what it is), rows."""
+        about = contract.artefacts()["about"]
+        rows = [(about[table], count) for table, count in self._rows.items()]
+        return pd.DataFrame(rows, columns=["result", "rows"])
 
     def middle(self, frame: pd.DataFrame, by: str = "absence_pct") -> int:
         """URN of the school in the middle when sorted by a column: an example that nobody chose."""

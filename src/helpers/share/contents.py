@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -17,15 +16,14 @@ from helpers.base.faults import DataRefused, Fault
 from helpers.base.params import ENGLAND, REGIONS, slug
 from helpers.base.paths import DICTIONARY, ROOT, shown
 from helpers.base.store import file_hash, read_json
+from helpers.base.years import year_after, year_words
 from helpers.report import pdf, school
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import ASSETS, environment
 from helpers.share import audience
 from helpers.share.audience import BadSelection, Share
+from helpers.share.package import Package
 from helpers.share.suppression import MIN_SCHOOLS
-
-if TYPE_CHECKING:
-    from helpers.share.export import Package
 
 CHECKED = ("schools", "baseline", "peers", "expectations")
 STYLE = "assets/pack.css"
@@ -294,16 +292,16 @@ def _index(
         .get_template("export.html")
         .render(
             MARKING=share.marking,
-            title=f"Attendance expectations {text.year_words(text.year_after(release))}: {about}",
+            title=f"Attendance expectations {year_words(year_after(release))}: {about}",
             sample=bool(any_manifest(run).get("sample")),
-            lines=[f"Data for {text.year_words(release)}. {text.FORMULA}"],
+            lines=[f"Data for {year_words(release)}. {text.FORMULA}"],
             schools=schools,
             tables=tables,
             links=links,
             handling=handling,
             words=text,
-            release=text.year_words(release),
-            next_year=text.year_words(text.year_after(release)),
+            release=year_words(release),
+            next_year=year_words(year_after(release)),
         )
     )
 

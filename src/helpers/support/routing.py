@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import norm
 
+from helpers.base.years import year_before, year_words
 from helpers.records.agreed import newest_ambitions
 
 VERDICTS = ("met", "within_noise", "missed_by_more_than_noise", "too_early")
@@ -101,12 +102,6 @@ class Routed:
     referrals: pd.DataFrame
     left_out: pd.DataFrame
     counts: pd.DataFrame
-
-
-def year_before(year: str) -> str:
-    """`2018-19` -> `2017-18`."""
-    start = int(year[:4]) - 1
-    return f"{start}-{(start + 1) % 100:02d}"
 
 
 def _checked(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +225,7 @@ def odds(chance: float) -> str:
 
 def _why(row: dict) -> str:
     """Which test, by how much, how sure: in words."""
-    now, then = row["year"].replace("-", "/"), year_before(row["year"]).replace("-", "/")
+    now, then = year_words(row["year"]), year_words(year_before(row["year"]))
     sure = odds(row["chance_by_luck"])
     if row["tier"] == "talk_to_us":
         return (

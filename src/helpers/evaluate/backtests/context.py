@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.model_selection import GroupShuffleSplit
 
-from helpers.base.params import PRE_PANDEMIC
+from helpers.base.years import PRE_PANDEMIC
 from helpers.evaluate.backtests.rows import rmse, row
 from helpers.model.additive import AdditiveRidge
 from helpers.model.context import PHASES, cross_fit, filled, r_squared, scores_of, usable

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from helpers.evaluate.backtests import context, forecast, forms, peers, targets
+from helpers.evaluate.backtests import context, forecast, forms, peer_quality, targets
 from helpers.evaluate.backtests.trades import trades
 from helpers.model.context import PHASES
 
@@ -127,9 +127,9 @@ def measure(
     tell("similar schools")
     scores = model["scores"].query("model == 'mean'").set_index("phase")["r2"].to_dict()
     pairs = pd.concat([found["peers"], found["alternatives"]], ignore_index=True)
-    rows += peers.likeness_bars(register, found["peers"], scores, run.peers_k)
-    rows += peers.naming_bars(register, model["baseline"], pairs, found["summary"])
-    rows += peers.stability_bars(register, found["peers"], model["weights"], linked, run)
+    rows += peer_quality.likeness_bars(register, found["peers"], scores, run.peers_k)
+    rows += peer_quality.naming_bars(register, model["baseline"], pairs, found["summary"])
+    rows += peer_quality.stability_bars(register, found["peers"], model["weights"], linked, run)
     tell("what each parameter trades")
     traded = (
         trades(based["T1"], linked, ingest["area_rates"], run, weights=weights["T1"])

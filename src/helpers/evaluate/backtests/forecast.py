@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.evaluate.backtests.rows import fifths, ratio_with_interval, row
+from helpers.base.fifths import fifths
+from helpers.base.years import year_before
+from helpers.evaluate.backtests.rows import ratio_with_interval, row
 from helpers.model.context import cross_fit, peer_weights, usable
 from helpers.model.features import design
 from helpers.model.forecast import baseline_of, fit_parameters, pre_pandemic_pairs, transition
@@ -52,7 +54,7 @@ def usable_transitions(
         if len(t) < 30:
             continue
         drift = published_drift(area_rates, phase, before, after)
-        earlier = f"{int(before[:4]) - 1}-{int(before[:4]) % 100:02d}"
+        earlier = year_before(before)
         figures = panel[panel["year"] == earlier].drop_duplicates("urn").set_index("urn")["absence_pct"]
         out[name] = t.assign(
             net=t["net"] if np.isnan(drift) else t["y_next"] - drift,

@@ -23,11 +23,6 @@ def row(
     }  # fmt: skip
 
 
-def fifths(values: pd.Series, parts: int = 5) -> pd.Series:
-    """Equal groups by rank, 0 lowest; ties go by position so that groups are equal."""
-    return pd.qcut(values.rank(method="first"), parts, labels=False)
-
-
 def hit_spread(hit: pd.Series, group: pd.Series, least: int = 1) -> float:
     """Largest minus smallest share of hits over groups with at least `least` schools."""
     share = hit.groupby(group).agg(["mean", "size"])

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from helpers.base.fifths import fifths
 from helpers.evaluate.backtests.forecast import weights_then
-from helpers.evaluate.backtests.rows import chance_spread, fifths, hit_spread, row
+from helpers.evaluate.backtests.rows import chance_spread, hit_spread, row
 from helpers.expectations.formula import set_expectations
 from helpers.peers.search import find_peers
 
@@ -20,10 +21,10 @@ SAME_PP = 0.005
 
 
 def cells_of(t: pd.DataFrame) -> dict[str, pd.Series]:
-    """The groups in which fairness is looked at; 0 is the lowest fifth. Size in quarters."""
+    """The groups in which fairness is looked at; 1 is the lowest fifth. Size in quarters."""
     out = {
         "starting fifth": fifths(t["y"]), "FSM fifth": fifths(t["fsm_pct"]), "EHCP fifth": fifths(t["ehcp_pct"]),
-        "IDACI fifth (0 most deprived)": fifths(t["idaci_rank"]), "White British share, fifth": fifths(t["white_british_pct"]),
+        "IDACI fifth (1 most deprived)": fifths(t["idaci_rank"]), "White British share, fifth": fifths(t["white_british_pct"]),
         "size quarter": fifths(t["roll"], 4), "region": t["region_name"], "age range": t["block"],
     }  # fmt: skip
     return {k: v for k, v in out.items() if v.notna().any()}

@@ -7,8 +7,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.fifths import HIGHEST, LOWEST, fifths
 from helpers.evaluate.backtests.forecast import weights_then
-from helpers.evaluate.backtests.rows import fifths, hit_spread
+from helpers.evaluate.backtests.rows import hit_spread
 from helpers.evaluate.backtests.targets import NO_LINKS
 from helpers.expectations.formula import set_expectations
 from helpers.peers.search import find_peers
@@ -61,7 +62,7 @@ def trades(
             rows.append(
                 {
                     "parameter": parameter, "value": value, "ours": bool(np.isclose(value, getattr(run, parameter))),
-                    "ask_best_fifth_pp": float(ask[start == 0].mean()), "ask_worst_fifth_pp": float(ask[start == 4].mean()),
+                    "ask_best_fifth_pp": float(ask[start == LOWEST].mean()), "ask_worst_fifth_pp": float(ask[start == HIGHEST].mean()),
                     "share_at_floor": float(asked.calibration["share_at_floor"].iloc[0]), "share_half_a_point": float((ask >= 0.5).mean()),
                     "spread_start": hit_spread(met, start), "spread_fsm": hit_spread(met, fsm),
                     "spread_ehcp": hit_spread(met, ehcp), "spread_region": hit_spread(met, t["region_name"], 50),

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from helpers.base.years import PRE_PANDEMIC, year_words
 from helpers.evaluate import year_pairs
 from helpers.evaluate.trial import discontinuity
 from helpers.evaluate.trial.forecast_difference import less_a_year_without_policy, net_of_forecast
@@ -149,18 +150,18 @@ def all_years(
             seen[pair] = seen[pair].merge(verdicts[earlier], on="urn", how="left", validate="1:1")
     parts = []
     for pair in [p for p in year_pairs.PLACEBO if p in seen]:
-        quiet = [p for p in seen if p[1] <= min(pair[0], year_pairs.LAST_PRE_PANDEMIC)]
+        quiet = [p for p in seen if p[1] <= min(pair[0], PRE_PANDEMIC)]
         taught = pd.concat([seen[p] for p in quiet or [min(seen)]], ignore_index=True)
         found = one_year(seen[pair], taught, seen[max(quiet)] if quiet else None, rules)
         parts.append(found.assign(years=in_words(pair)))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"years": [], "group": []})
-    last = max(p for p in seen if p[1] <= year_pairs.LAST_PRE_PANDEMIC)
+    last = max(p for p in seen if p[1] <= PRE_PANDEMIC)
     return Rehearsal(fitted, seen, table[["years", *[c for c in table if c != "years"]]], last)
 
 
 def in_words(pair: tuple[str, str]) -> str:
     """`("2017-18", "2018-19")` -> `2017/18 to 2018/19`."""
-    return " to ".join(year.replace("-", "/") for year in pair)
+    return " to ".join(map(year_words, pair))
 
 
 def long(table: pd.DataFrame) -> pd.DataFrame:

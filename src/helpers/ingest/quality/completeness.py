@@ -7,8 +7,9 @@ from __future__ import annotations
 import geopandas as gpd
 import pandas as pd
 
+from helpers.base.years import year_words
 from helpers.ingest.links import direct_links, neighbours
-from helpers.ingest.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, in_words
+from helpers.ingest.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard
 from helpers.ingest.rates import MEASURES, PHASES
 
 # Limits, each with what the published data show (2018/19 and 2022/23).
@@ -54,11 +55,11 @@ def _year_there(readings, year: str) -> list[Finding]:
         ("area_rates", "published rates of areas"),
     ):
         if not (getattr(readings, name)["year"] == year).any():
-            todo = f"Add the file that holds {words} of {in_words(year)}, or choose another release."
+            todo = f"Add the file that holds {words} of {year_words(year)}, or choose another release."
             found.append(
                 hard(
                     "year_missing",
-                    f"no {words} for {in_words(year)}",
+                    f"no {words} for {year_words(year)}",
                     year=year,
                     column="year",
                     value=year,
@@ -143,7 +144,7 @@ def _rates_there(readings, register: pd.DataFrame, year: str) -> list[Finding]:
     for phase, measure in sorted({*map(tuple, held), *((p, m) for p in PHASES for m in MEASURES)}):
         lost = sorted(areas - cells.get((phase, measure), set()))
         if lost:
-            words = f"{measure}, {phase}, {in_words(year)}: {len(lost)} of {len(areas)} areas have no row, first {lost[0][0]} {lost[0][1]}"
+            words = f"{measure}, {phase}, {year_words(year)}: {len(lost)} of {len(areas)} areas have no row, first {lost[0][0]} {lost[0][1]}"
             found.append(
                 hard(
                     "incomplete_file",
@@ -158,7 +159,7 @@ def _rates_there(readings, register: pd.DataFrame, year: str) -> list[Finding]:
     las = set(register.loc[register["phase"].isin(PHASES), "la_code"].dropna())
     absent = sorted(las - {code for geography, code in areas if geography == "la"})
     if absent:
-        words = f"{len(absent)} LAs have schools in {in_words(year)} and no published rates, the first of them LA {absent[0]}"
+        words = f"{len(absent)} LAs have schools in {year_words(year)} and no published rates, the first of them LA {absent[0]}"
         found.append(
             hard(
                 "incomplete_file",
@@ -219,7 +220,7 @@ def _links_there(readings, registers: dict[str, pd.DataFrame], release: str) -> 
         if year < release and len(gone) >= 30:
             without = 1 - gone.isin(list(successors)).mean()
             if without > WITHOUT_SUCCESSOR_SHARE:
-                words = f"{100 * without:.0f} % of the {len(gone):,} schools that were there in {in_words(year)} and are gone have no successor"
+                words = f"{100 * without:.0f} % of the {len(gone):,} schools that were there in {year_words(year)} and are gone have no successor"
                 found.append(
                     hard("incomplete_file", words, file=file, column="link_urn", what_to_do=DOWNLOAD)
                 )
@@ -245,14 +246,14 @@ def _places_there(readings, register: pd.DataFrame, release: str) -> list[Findin
         still = register[~register["urn"].isin(closed)]
         share = 1 - still["urn"].isin(readings.points["urn"]).mean()
         if share > WITHOUT_POINT_SHARE:
-            words = f"{100 * share:.1f} % of the schools of {in_words(release)} that have no successor are not in this file"
+            words = f"{100 * share:.1f} % of the schools of {year_words(release)} that have no successor are not in this file"
             found.append(
                 hard("incomplete_file", words, file=file, column="urn", year=release, what_to_do=DOWNLOAD)
             )
     lacking = register["idaci_rank"].isna().mean()
     if lacking > WITHOUT_IDACI_SHARE:
         file = readings.deprivation["file"].iloc[0] if len(readings.deprivation) else ""
-        words = f"{100 * lacking:.1f} % of the schools of {in_words(release)} have no deprivation rank"
+        words = f"{100 * lacking:.1f} % of the schools of {year_words(release)} have no deprivation rank"
         found.append(
             hard("incomplete_file", words, file=file, column="idaci_rank", year=release, what_to_do=DOWNLOAD)
         )

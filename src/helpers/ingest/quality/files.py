@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.ingest.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, in_words, whole
+from helpers.base.years import year_words
+from helpers.ingest.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, whole
 
 # Limits, each with what the published data show (2018/19 and 2022/23).
 GIRLS_AND_BOYS_SHARE = 0.01  # 1 of 21,959 and 30 of 22,025 rolls are not girls + boys (by 1 to 5 pupils)
@@ -267,7 +268,7 @@ def area_findings(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]
         moved = there[there["la_census"].notna() & (there["la_code"] != there["la_census"])]
         for r in moved.head(200).to_dict("records"):
             regions = (lookup.get(r["la_code"]), lookup.get(r["la_census"]))
-            words = f"URN {r['urn']} is in LA {r['la_code']} in this file and in LA {r['la_census']} in the census of {in_words(year)}"
+            words = f"URN {r['urn']} is in LA {r['la_code']} in this file and in LA {r['la_census']} in the census of {year_words(year)}"
             place = dict(
                 file=r["file"],
                 row=whole(r["row"]),

@@ -60,8 +60,3 @@ def capped(findings: Iterable[Finding], most: int = MOST_SHOWN) -> list[Finding]
 def whole(value) -> int | None:
     """A whole number for a finding, None when missing."""
     return None if pd.isna(value) else int(value)
-
-
-def in_words(year: str) -> str:
-    """`2022-23` as people write it: 2022/23."""
-    return year.replace("-", "/")

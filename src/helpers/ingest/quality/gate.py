@@ -16,9 +16,10 @@ import pandas as pd
 from helpers.base.faults import DataRefused, Fault
 from helpers.base.params import ENGLAND
 from helpers.base.store import atomic_file
+from helpers.base.years import year_words
 from helpers.ingest.quality.completeness import coverage_findings
 from helpers.ingest.quality.files import area_findings, duplicate_findings, identity_findings
-from helpers.ingest.quality.findings import Finding, hard, in_words
+from helpers.ingest.quality.findings import Finding, hard
 from helpers.ingest.quality.plausibility import (
     disagreement_findings,
     impossible_findings,
@@ -196,7 +197,7 @@ def run_gate(readings, register_by_year: dict[str, pd.DataFrame], release: str) 
         found.append(
             hard(
                 "year_missing",
-                f"there is no register for {in_words(release)}",
+                f"there is no register for {year_words(release)}",
                 year=release,
                 column="year",
                 value=release,
@@ -262,7 +263,7 @@ def _status_findings(readings, registers: dict[str, pd.DataFrame]) -> list[Findi
             or len(register) != expected
             or sum(status_counts(register).values()) != expected
         ):
-            words = f"the register of {in_words(year)} has {len(register):,} rows, {sum(status_counts(register).values()):,} with a status"
+            words = f"the register of {year_words(year)} has {len(register):,} rows, {sum(status_counts(register).values()):,} with a status"
             found.append(
                 hard(
                     "counts_do_not_add_up",

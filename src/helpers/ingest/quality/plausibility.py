@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.years import year_words
 from helpers.ingest.panel import one_figure_each
-from helpers.ingest.quality.findings import Finding, capped, flag, hard, in_words, whole
+from helpers.ingest.quality.findings import Finding, capped, flag, hard, whole
 
 READ_ROW = "Read the row in the published file; if it says so, ask the school or the publisher before anything is sent out."
 BOUND_SLACK_PP = 0.06  # both rates are rounded to one decimal
@@ -68,7 +69,7 @@ def _row(r: dict, column: str, words: str) -> Finding:
         la_code=str(r["la_code"] or ""),
     )
     return hard(
-        "impossible_value", f"URN {r['urn']}, {in_words(r['year'])}: {words}", what_to_do=READ_ROW, **place
+        "impossible_value", f"URN {r['urn']}, {year_words(r['year'])}: {words}", what_to_do=READ_ROW, **place
     )
 
 
@@ -153,10 +154,10 @@ def _named(urn: int, r: pd.Series) -> str:
 
 
 def _implausible(urn: int, r: pd.Series, year: str) -> Finding:
-    words = f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {in_words(year)}"
+    words = f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {year_words(year)}"
     if pd.notna(r["other_year_pct"]):
         factor = np.exp(abs(r["change"]))
-        words += f" and {r['other_year_pct']:.1f} % in {in_words(r['other_year'])}: one is {factor:.1f} times the other: no school was seen to do so"
+        words += f" and {r['other_year_pct']:.1f} % in {year_words(r['other_year'])}: one is {factor:.1f} times the other: no school was seen to do so"
     else:
         words += " is far above any school of its phase and size"
     return hard("implausible_rate", words, **_place(urn, r, year))
@@ -206,7 +207,7 @@ def _jumps(schools: pd.DataFrame, year: str) -> list[Finding]:
             np.exp(sign * (r["usual"] + middle[urn] + side * 0.6745 * sd[urn])) for side in (-1, 1)
         )
         words = (
-            f"{_named(urn, r)}: absence {figures[0][1]:.1f} % in {in_words(figures[0][0])} and {figures[1][1]:.1f} % in {in_words(figures[1][0])}, "
+            f"{_named(urn, r)}: absence {figures[0][1]:.1f} % in {year_words(figures[0][0])} and {figures[1][1]:.1f} % in {year_words(figures[1][0])}, "
             f"{_times(sign * r['change'])}; half of the {r['phase']} schools of its size moved to between {usual[0]:.2f} and {usual[1]:.2f} times"
         )
         out.append(flag("rate_jumped", words, **_place(urn, r, year)))
@@ -225,7 +226,7 @@ def _levels(schools: pd.DataFrame, year: str) -> list[Finding]:
     out = []
     for urn, r in known[(z.abs() > FLAG_Z) & known["change"].isna()].iterrows():
         words = (
-            f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {in_words(year)} with no earlier or later figure to compare; "
+            f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {year_words(year)} with no earlier or later figure to compare; "
             f"half of the {r['phase']} schools of its size have less than {np.exp(middle[urn]):.1f} %"
         )
         out.append(flag("rate_unusual", words, **_place(urn, r, year)))

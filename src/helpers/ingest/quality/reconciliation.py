@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.years import year_words, years_between
 from helpers.ingest.panel import one_figure_each
-from helpers.ingest.quality.findings import Finding, capped, hard, in_words
+from helpers.ingest.quality.findings import Finding, capped, hard
 from helpers.ingest.rates import GEOGRAPHIES, MEASURES, PHASES, roll_up, sessions_of
 
 CHECK_FILE = (
@@ -184,7 +185,7 @@ def reconciliation_findings(table: pd.DataFrame, files: dict[str, str]) -> list[
             region_name=row.region_name,
         )
         place |= dict(column=MEASURES[row.measure], what_to_do=CHECK_FILE)
-        what = f"{area}, {row.phase}, {row.measure} {in_words(row.year)}"
+        what = f"{area}, {row.phase}, {row.measure} {year_words(row.year)}"
         if row.verdict == "no_schools":
             words = f"{what}: a rate of {row.published_pct:.2f} % is published, but no school with a figure was found there"
             found.append(hard("no_schools_in_area", words, **place))
@@ -246,7 +247,7 @@ def _national_rows(readings, years) -> list[Finding]:
         elif year in apart:
             worst = apart[year].idxmax()
             words = f"the national row for {worst[0]}, {worst[1]}, is {ours[worst]:.1f} %, but "
-            words += f"{england.loc[worst, year]:.2f} % was published for {in_words(year)}"
+            words += f"{england.loc[worst, year]:.2f} % was published for {year_words(year)}"
             place = dict(file=file, year=year, column=MEASURES[worst[1]], value=f"{ours[worst]}")
             found.append(hard("national_rate_differs", words, what_to_do=CHECK_FILE, **place))
     for year in years:
@@ -270,7 +271,7 @@ def _national_rows(readings, years) -> list[Finding]:
 
 
 def _mislabelled(file: str, label: str, fits: str, why: str, **more) -> Finding:
-    words = f"this file is taken for {in_words(label)}, but {why} {in_words(fits)}"
+    words = f"this file is taken for {year_words(label)}, but {why} {year_words(fits)}"
     todo = "Put the file under its own year: the year comes from the folder's or file's name, or from the column time_period."
     return hard("year_mislabelled", words, file=file, year=label, value=label, what_to_do=todo, **more)
 
@@ -297,7 +298,7 @@ def _profiles(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
     for (file, year), rows in readings.absence.groupby(["file", "year"]):
         if not registers:
             break
-        base = min(registers, key=lambda y: (abs(int(y[:4]) - int(year[:4])), y))
+        base = min(registers, key=lambda y: (abs(years_between(y, year)), y))
         whole = rows["publication"].iloc[0] == "performance_tables"
         apart = _apart(
             rows,

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.years import year_ending
 from helpers.ingest.readers.formats import Format
 from helpers.ingest.readers.harmonise import region
 from helpers.ingest.readers.tables import Table
-from helpers.ingest.readers.year_text import year_ending
 
 # Code of the indicator, lower case -> our phase and measure.
 INDICATORS = {

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.years import academic_year, year_ending
 from helpers.ingest.readers.formats import Format
 from helpers.ingest.readers.harmonise import region
 from helpers.ingest.readers.tables import Table
-from helpers.ingest.readers.year_text import academic_year, year_ending
 
 LEVELS = {"national": "england", "regional": "region", "local authority": "la"}
 PHASES = {"primary": "primary", "secondary": "secondary", "special": "special", "total": "all"}

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.years import academic_year
 from helpers.ingest.readers.formats import Format
 from helpers.ingest.readers.tables import Table
-from helpers.ingest.readers.year_text import academic_year
 
 RATES = {
     "absence_pct": ("sess_overall_percent", "sess_overall", "sess_possible"),

@@ -10,11 +10,11 @@ import geopandas as gpd
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
+from helpers.base.years import years_in_path
 from helpers.ingest.readers import boundaries, workbooks
 from helpers.ingest.readers.detect import Recognised, examine
 from helpers.ingest.readers.readings import FILE_COLUMNS, FRAMES, GEOGRAPHIES, FileReport, Readings, conform
 from helpers.ingest.readers.tables import Table, build_table, decode, read_table, unpack
-from helpers.ingest.readers.year_text import years_in_path
 
 NOT_USED = "not used"
 BY_PATH = ("absence_performance_tables", "census_performance_tables")
