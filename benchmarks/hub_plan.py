@@ -16,6 +16,7 @@ import time
 import pandas as pd
 
 from helpers.base import params
+from helpers.base.params import DEFAULT, make
 from helpers.base.paths import resolve
 from helpers.expectations import formula
 from helpers.model import forecast
@@ -94,9 +95,7 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
     ):
         for limit in siting.LIMITS_KM:
             start = time.perf_counter()
-            plan = siting.hub_plan(
-                register, baseline, asks, hubs, routing.Rules(travel_limit_km=limit, seed=run.seed)
-            )
+            plan = siting.hub_plan(register, baseline, asks, hubs, make(travel_limit_km=limit, seed=run.seed))
             solver = plan.solver
             on_map = f"{len(plan.leads)} hubs on the map, {len(plan.leads_left_out)} not"
             taken = time.perf_counter() - start
@@ -107,7 +106,7 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
                 f"   {solver.status} in {solver.seconds:.1f} s on {solver.kernel} candidates, {100 * solver.gap:.3f} % below the bound over all"
             )
             print(plan.comparison.set_index("plan").T.to_string())
-            if limit == routing.Rules().travel_limit_km:
+            if limit == make().travel_limit_km:
                 print(plan.funnel.to_string(index=False))
                 print(plan.by_region.pivot(index=["region_name", "phase"], columns="plan").to_string())
         verdicts = rehearsal(register, panel, fitted, peers, area_rates, run)
@@ -127,9 +126,9 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
         print(offers.loc[offers["outcome"] == "offered", "km"].describe(percentiles=[0.5, 0.95]).to_string())
         print(places.used.groupby("round")[["places", "used"]].sum().to_string())
         schools = siting.demand(register, baseline, asks)
-        load = schools.nlargest(round(siting.LOAD_SHARE * len(schools)), "need_pupils")
+        load = schools.nlargest(round(DEFAULT.planning_share * len(schools)), "need_pupils")
         start = time.perf_counter()
-        full = hub_places.place(load, plan.leads, routing.Rules().light_places, "planning load")
+        full = hub_places.place(load, plan.leads, make().light_places, "planning load")
         contests, taken = full.contests["contest"].nunique(), time.perf_counter() - start
         print(
             f"\n== As many schools as the hubs are meant to reach, {len(load):,}, at the {len(plan.leads)} on the map ({taken:.1f} s)"

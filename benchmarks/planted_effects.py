@@ -16,11 +16,11 @@ import time
 import pandas as pd
 
 from helpers.base import params
+from helpers.base.params import make
 from helpers.base.paths import resolve
 from helpers.evaluate import year_pairs
 from helpers.evaluate.trial import assignment, interval_coverage, power
 from helpers.run.stages import STAGES
-from helpers.support.routing import Rules
 
 BEFORE, NOW = ("2016-17", "2017-18"), ("2017-18", "2018-19")
 SIZES_PP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
@@ -59,7 +59,7 @@ def report(run, register, area_rates, peers, known, worlds: int, effect: float) 
     z = year_pairs.verdict_z(known[BEFORE], learnt, peers, register, area_rates, run, BEFORE)
     routed = now.merge(z, on="urn", validate="1:1")
     trial = interval_coverage.trial_schools(now, seed=run.seed)
-    threshold = Rules().light_z
+    threshold = make().light_z
 
     def trials(size: float, as_it_was: bool = False) -> pd.DataFrame:
         return interval_coverage.lottery(trial, size, worlds, run.seed, as_it_was=as_it_was)

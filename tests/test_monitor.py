@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.base.params import make
 from helpers.monitor import progress
 from helpers.monitor import verdicts as judgement
 from helpers.monitor.shocks import find
 from helpers.monitor.snapshots import clean
 from helpers.monitor.verdicts import (
     VERDICTS,
-    Rules,
     area_effects,
     changed_circumstances,
     rebase,
@@ -114,7 +114,7 @@ def test_a_school_that_reached_the_number_in_its_report_is_never_said_to_have_mi
         and "reached the minimum" in row["words"]
     )
     strict = verdicts(
-        base, asks, outcome([8.0]), moved(1, -1.0), NO_SHOCKS, rules=Rules(promise_kept=False)
+        base, asks, outcome([8.0]), moved(1, -1.0), NO_SHOCKS, rules=make(promise_kept=False)
     ).iloc[0]
     assert strict["verdict"] == "missed_by_more_than_noise"
 

@@ -11,7 +11,7 @@ import pytest
 from helpers.base.faults import NotFound
 from helpers.model.context import fit_context
 from helpers.model.forecast import fit_forecast
-from helpers.peers.search import NOISE_Z, PEER_COLUMNS, coordinates, find_peers, nearest, why
+from helpers.peers.search import PEER_COLUMNS, coordinates, find_peers, nearest, why
 from tests.support import invented_schools
 
 PARAMETERS = SimpleNamespace(peers_k=20, region_penalty=0.3, named_max=4, named_cap=6)
@@ -117,7 +117,7 @@ def test_named_schools_are_better_by_more_than_noise_and_not_named_too_often(wor
     b = world.baseline.set_index("urn")
     own, other = b.loc[named["urn"]], b.loc[named["peer_urn"]]
     margin = own["baseline_pct"].to_numpy() - other["baseline_pct"].to_numpy()
-    assert (margin > NOISE_Z * np.hypot(own["sd_pp"].to_numpy(), other["sd_pp"].to_numpy())).all()
+    assert (margin > PARAMETERS.named_z * np.hypot(own["sd_pp"].to_numpy(), other["sd_pp"].to_numpy())).all()
     assert named.groupby("urn").size().max() <= PARAMETERS.named_max
     assert named["peer_urn"].value_counts().max() <= PARAMETERS.named_cap
     counted = world.fit.summary.set_index("urn")["times_named"]

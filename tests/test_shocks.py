@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.monitor import shocks
+from helpers.base.params import DEFAULT
 from helpers.monitor.known_events import check_calendar, read_calendar
 from helpers.monitor.shocks import MEASURES, days_lost, find, finest, neighbours_median, season_residuals
 from helpers.monitor.snapshots import clean
@@ -107,7 +107,9 @@ def test_an_unbelievable_excess_is_not_counted_until_a_person_has_looked():
     plant = [(AREA, "primary", "2023-24", 13, "illness_sessions", 0.30)]
     result = find(clean(published(weekly_counts(seed=11, plant=plant))).periods)
     here = result.shocks[(result.shocks["area"] == AREA) & (result.shocks["year"] == "2023-24")]
-    assert (here.loc[here["excess_pp"] > shocks.BELIEVABLE_PP, "not_counted"] == "not_believable").all()
+    assert (
+        here.loc[here["excess_pp"] > DEFAULT.shock_believable_pp, "not_counted"] == "not_believable"
+    ).all()
     assert (here["not_counted"] == "not_believable").any()
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from helpers.base import contract
-from helpers.base.params import make
+from helpers.base.params import DEFAULT, make
 from helpers.base.text import MARKING
 from helpers.ingest.readers.readings import empty
 from helpers.monitor import known_events
@@ -110,7 +110,7 @@ def test_a_jump_of_the_roll_in_a_later_census_reopens_the_target(country):
 def test_without_hubs_there_is_no_plan_and_the_stage_says_why(country):
     asks, baseline = country["expectations"]["expectations"], country["model"]["baseline"]
     made = support.build(
-        {**country["ingest"], "hubs": empty("hubs")}, baseline, asks, country["monitor"]["verdicts"], 2025
+        {**country["ingest"], "hubs": empty("hubs")}, baseline, asks, country["monitor"]["verdicts"], DEFAULT
     )
     plan = siting.from_stage(made)
     whole = siting.from_stage(country["siting"])

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.base.params import Parameters, make
 from helpers.base.years import year_before
 from helpers.monitor import verdicts as judgement
 from helpers.support import routing
-from helpers.support.routing import DECISION_COLUMNS, VERDICTS, Rules, route
+from helpers.support.routing import DECISION_COLUMNS, VERDICTS, route
 
 YEARS = ("2017-18", "2018-19")
 MISSED = "missed_by_more_than_noise"
@@ -37,7 +38,7 @@ def both_years(urn: int, before: float, last: float, **more) -> list[dict]:
     return [verdict(urn, YEARS[0], before, **more), verdict(urn, YEARS[1], last, **more)]
 
 
-def answer(register: pd.DataFrame, rows: list[dict], rules: Rules | None = None) -> dict[int, str]:
+def answer(register: pd.DataFrame, rows: list[dict], rules: Parameters | None = None) -> dict[int, str]:
     routed = route(pd.DataFrame(rows), register, rules)
     found = dict(zip(routed.referrals["urn"], routed.referrals["tier"], strict=True))
     return found | dict(zip(routed.left_out["urn"], routed.left_out["code"], strict=True))
@@ -157,7 +158,7 @@ def test_an_unknown_verdict_is_refused():
 
 def test_thresholds_out_of_order_are_refused():
     with pytest.raises(ValueError, match="light_z 2.0 is above intensive_z"):
-        Rules(light_z=2.0)
+        make(light_z=2.0)
 
 
 def test_the_count_at_a_threshold_is_the_length_of_the_list():

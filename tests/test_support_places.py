@@ -15,10 +15,10 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from helpers.base.params import make
 from helpers.support.places import draw, fits, hub_leads, offer_places, place, reach
-from helpers.support.routing import Rules
 
-RULES = Rules(travel_limit_km=40, other_region_km=20, own_trust_km=20, seed=7)
+RULES = make(travel_limit_km=40, other_region_km=20, own_trust_km=20, seed=7)
 
 
 def school(urn: int, km: float, need: float, **more) -> dict:
@@ -255,7 +255,7 @@ def test_over_many_seeds_each_tied_school_wins_about_equally_often():
 
 def test_another_seed_can_give_the_place_to_another_school():
     rows, leads = frames([school(100_000 + i, 0, 2.1) for i in range(3)], [hub(200_000, 1)])
-    offers = [place(rows, leads, 1, "test", Rules(seed=seed)).offers for seed in range(8)]
+    offers = [place(rows, leads, 1, "test", make(seed=seed)).offers for seed in range(8)]
     assert len({o.loc[o["outcome"] == "offered", "urn"].item() for o in offers}) > 1
 
 
@@ -274,7 +274,7 @@ def _listed(tiers: list[str], decisions: list[str] | None = None) -> pd.DataFram
 def test_an_intensive_school_without_an_intensive_place_takes_part_in_the_light_touch_round():
     _, leads = frames([school(1, 0, 1)], [hub(200_000, 1)])
     done = offer_places(
-        _listed(["intensive", "intensive", "light_touch"]), leads, Rules(intensive_places=1, light_places=1)
+        _listed(["intensive", "intensive", "light_touch"]), leads, make(intensive_places=1, light_places=1)
     )
     assert done.offers[["round", "outcome"]].values.tolist() == [
         ["2018-19 intensive", "offered"],

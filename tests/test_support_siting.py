@@ -11,12 +11,11 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.base.params import make
+from helpers.base.params import DEFAULT, make
 from helpers.base.store import read_frame, read_json, write_frame, write_json
 from helpers.ingest.readers import read_folder
 from helpers.run.stages import STAGES
 from helpers.support import site_search, siting
-from helpers.support.routing import Rules
 from helpers.support.siting import (
     BEST,
     BY_PLACES,
@@ -120,7 +119,7 @@ def country():
 
 @pytest.fixture(scope="module")
 def plan(country):
-    return hub_plan(*country, Rules(travel_limit_km=40), n_new=8, seconds=20)
+    return hub_plan(*country, make(travel_limit_km=40), n_new=8, seconds=20)
 
 
 def test_the_plan_covers_at_least_what_naive_plans_and_greedy_cover(plan):
@@ -158,13 +157,16 @@ def test_a_new_site_is_strong_large_enough_not_selective_and_not_in_need(country
         asks, on="urn", validate="m:1"
     )
     assert (
-        (sites["strong_z"] >= siting.STRONG_Z).all()
+        (sites["strong_z"] >= DEFAULT.lead_z).all()
         and not sites["selective"].any()
         and (sites["gap_pp"] <= 0).all()
     )
-    assert (sites["roll"] >= sites["phase"].map(siting.LEAST_ROLL)).all() and (
-        sites["status"] == "assessed"
-    ).all()
+    assert (
+        sites["roll"]
+        >= sites["phase"].map(
+            {"primary": DEFAULT.lead_primary_roll, "secondary": DEFAULT.lead_secondary_roll}
+        )
+    ).all() and (sites["status"] == "assessed").all()
     assert not set(sites["urn"]) & set(hubs["urn"].dropna()) and plan.leads_left_out["code"].tolist() == [
         "no_urn"
     ]
@@ -231,5 +233,7 @@ def test_the_embedded_sample_has_a_plan(fitted, sample_data):
 
 def test_announced_leads_of_the_real_data_are_read_and_one_has_no_number(open_data):
     hubs = read_folder(open_data / "hubs").hubs
-    assert len(hubs) == siting.ANNOUNCED and hubs["urn"].isna().sum() == 1
-    assert round(siting.STILL_TO_COME / siting.ANNOUNCED * len(hubs)) == 33 and make().seed == Rules().seed
+    assert len(hubs) == DEFAULT.hubs_announced and hubs["urn"].isna().sum() == 1
+    assert (
+        round(DEFAULT.hubs_to_come / DEFAULT.hubs_announced * len(hubs)) == 33 and make().seed == make().seed
+    )

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from helpers.base.paths import PARAMS, RECORDS, SAMPLE, SAMPLE_RECORDS, resolve
+from helpers.base.paths import PARAMS, RECORDS, ROOT, SAMPLE, SAMPLE_RECORDS, resolve
 
 Region = Literal[
     "England",
@@ -38,54 +38,238 @@ class BadParameters(ValueError):
     """Parameters that cannot be used; the message says which, why and what was probably meant."""
 
 
+def _choice(default, about: str, group: str, why: str = "", **limits):
+    """A parameter: its default, what it is, the group it belongs to, why the default is what it is, and its limits."""
+    return Field(default, description=about, json_schema_extra={"group": group, "reason": why}, **limits)
+
+
 class Parameters(BaseModel):
-    """Everything that decides a run. Units stand in the names: `_pp` is percentage points of absence."""
+    """Everything that decides a run and on which people may differ. Units are in the names: `_pp` is percentage points
+    of absence, `_z` usual yearly errors, `_km` kilometres, `_share` a share of one, `_pct` per cent.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
-    region: Region = Field("North East", description="England, or one of its nine regions")
-    release: str = Field("2022-23", description="academic year of the newest full data")
-    data: str = Field(
-        "data/sample", description="folder of official files; the default is the invented sample"
+    region: Region = _choice("North East", "England, or one of its nine regions", "place")
+    release: str = _choice("2022-23", "academic year of the newest full data", "place")
+    data: str = _choice(
+        "data/sample", "folder of official files; the default is the invented sample", "place"
     )
-    out: str = Field("outputs", description="folder for results")
-    records: str = Field(
-        "",
-        description="folder of what people recorded; empty: data/records, for the sample data/sample-records",
+    out: str = _choice("outputs", "folder for results", "place")
+    records: str = _choice(
+        "", "folder of what people recorded; empty: data/records, for the sample data/sample-records", "place"
     )
-    seed: int = Field(2025, ge=0, description="seed of every random choice")
-    national_path_pp: float = Field(
-        0.31, ge=0, le=2, description="improvement England needs this year, roll-weighted mean of all asks"
-    )
-    slope: float = Field(
-        0.2,
+    seed: int = _choice(2025, "seed of every random choice", "place", ge=0)
+
+    tiny_roll: int = _choice(
+        30,
+        "fewer pupils on roll than this: no minimum is set",
+        "register",
+        "the rate is mostly chance",
         ge=0,
-        le=1,
-        description="share of the gap to the best quartile of similar schools asked in one year",
+        le=200,
     )
-    floor_pp: float = Field(0.1, ge=0, le=1, description="least improvement on the baseline that is asked")
-    cap_pp: float = Field(0.8, gt=0, le=3, description="most improvement on the baseline that is asked")
-    min_ask_pp: float = Field(0.1, ge=0, le=1, description="least improvement on last year that is asked")
-    max_ask_pp: float = Field(1.2, gt=0, le=5, description="most improvement on last year that is asked")
-    rounding_pp: float = Field(
-        0.1,
+
+    primary_lambda: float = _choice(
+        0.8,
+        "weight of a primary's own figure against its context: an assumption",
+        "baseline",
+        "no two consecutive years of primaries before the pandemic are in the files",
         gt=0,
         le=1,
-        description="step to which the minimum attendance shown is rounded, in the school's favour",
     )
-    peers_k: int = Field(20, ge=5, le=50, description="similar schools per school")
-    region_penalty: float = Field(
-        0.2, ge=0, le=10, description="distance added to a school in another region"
+    primary_spread: float = _choice(
+        0.85,
+        "spread of a primary's yearly change, as a ratio to a secondary's",
+        "baseline",
+        "an assumption, weakly backed by about 300 large primaries of 2023/24: 0.83, 95 % interval 0.75 to 0.96",
+        gt=0,
+        le=2,
     )
-    named_max: int = Field(4, ge=0, le=10, description="most schools named as doing better")
-    named_cap: int = Field(30, ge=1, le=1000, description="most reports in which one school may be named")
-    peers_from: str = Field(
+    learnt_share: float = _choice(
+        0.55,
+        "share of a peer weight that is learnt; the rest is equal weights",
+        "peers",
+        "more, and the weights of one half of England no longer fit the other",
+        ge=0,
+        le=1,
+    )
+    peers_k: int = _choice(20, "similar schools per school", "peers", ge=5, le=50)
+    region_penalty: float = _choice(0.2, "distance added to a school in another region", "peers", ge=0, le=10)
+    primary_far: float = _choice(
+        0.3,
+        "distance that 100 km on the map add, primaries",
+        "peers",
+        "primaries serve smaller areas",
+        ge=0,
+        le=5,
+    )
+    secondary_far: float = _choice(
+        0.2, "distance that 100 km on the map add, secondaries", "peers", ge=0, le=5
+    )
+    winsor_sd: float = _choice(
+        5.0, "standard deviations beyond which a circumstance counts no further", "peers", ge=1, le=20
+    )
+    near_equal: float = _choice(
+        1.25,
+        "a near-equal is at most this much further away than the last similar school",
+        "peers",
+        ge=1,
+        le=3,
+    )
+    named_max: int = _choice(4, "most schools named as doing better", "peers", ge=0, le=10)
+    named_cap: int = _choice(30, "most reports in which one school may be named", "peers", ge=1, le=1000)
+    named_z: float = _choice(
+        1.28,
+        "a named school is better by more than this many errors of the difference",
+        "peers",
+        "one in ten by luck",
+        ge=0,
+        le=5,
+    )
+    named_within_km: float = _choice(
+        200.0, "no school further away than this is named", "peers", "a day's visit", gt=0, le=1000
+    )
+    peers_from: str = _choice(
         "",
-        description="release folder of an earlier run whose peers are kept where they still exist; empty: found anew",
+        "release folder of an earlier run whose peers are kept where they still exist; empty: found anew",
+        "peers",
     )
-    primary_lambda: float = Field(
-        0.8, gt=0, le=1, description="weight of a primary's own figure against its context: an assumption"
+
+    national_path_pp: float = _choice(
+        0.31, "improvement England needs this year, roll-weighted mean of all asks", "formula", ge=0, le=2
     )
+    slope: float = _choice(
+        0.2,
+        "share of the gap to the best quartile of similar schools asked in one year",
+        "formula",
+        ge=0,
+        le=1,
+    )
+    floor_pp: float = _choice(0.1, "least improvement on the baseline that is asked", "formula", ge=0, le=1)
+    cap_pp: float = _choice(0.8, "most improvement on the baseline that is asked", "formula", gt=0, le=3)
+    min_ask_pp: float = _choice(0.1, "least improvement on last year that is asked", "formula", ge=0, le=1)
+    max_ask_pp: float = _choice(1.2, "most improvement on last year that is asked", "formula", gt=0, le=5)
+    rounding_pp: float = _choice(
+        0.1,
+        "step to which the minimum attendance shown is rounded, in the school's favour",
+        "formula",
+        gt=0,
+        le=1,
+    )
+
+    jump_sd: float = _choice(
+        2.0,
+        "a change on the year before larger than this many usual errors is pointed out in the report",
+        "report",
+        "one in twenty by luck",
+        gt=0,
+        le=10,
+    )
+
+    shock_alarm_share: float = _choice(
+        0.001, "share of quiet windows that may stand out by luck", "monitor", gt=0, le=0.1
+    )
+    shock_believable_pp: float = _choice(
+        10.0, "an excess larger than this is taken for an error and not counted", "monitor", gt=0, le=100
+    )
+    noise_z: float = _choice(
+        1.28,
+        "a shortfall up to this many usual yearly errors is within the noise",
+        "monitor",
+        "a school that truly is on its target is above this once in ten years",
+        ge=0,
+        le=5,
+    )
+    promise_kept: bool = _choice(
+        True, "a published rate that reached the minimum in the report is never called missed", "monitor"
+    )
+    roll_change_pct: float = _choice(
+        20.0, "change of the roll that reopens a target", "monitor", gt=0, le=100
+    )
+    sen_rise_pp: float = _choice(
+        5.0,
+        "rise of the share with SEN support or an EHC plan that reopens a target",
+        "monitor",
+        gt=0,
+        le=100,
+    )
+
+    light_z: float = _choice(
+        0.5,
+        "two years running above this, re-based: light-touch support (about 5,100 schools)",
+        "routing",
+        ge=0,
+        le=9,
+    )
+    intensive_z: float = _choice(
+        1.5,
+        "two years running above this, re-based: intensive support (about 500 schools)",
+        "routing",
+        ge=0,
+        le=9,
+    )
+    talk_z: float = _choice(
+        1.25, "above this from the first starting point: a talk, no place", "routing", ge=0, le=9
+    )
+    intensive_places: int = _choice(6, "intensive places at a hub", "places", "as announced", ge=0, le=1000)
+    light_places: int = _choice(56, "light-touch places at a hub", "places", "as announced", ge=0, le=1000)
+    travel_limit_km: float = _choice(40.0, "no place further away than this", "places", gt=0, le=500)
+    road_factor: float = _choice(1.0, "km counted for a km of straight line", "places", ge=1, le=3)
+    other_region_km: float = _choice(
+        20.0, "a hub in another region counts as this much further away", "places", ge=0, le=500
+    )
+    own_trust: Literal["flag", "forbid"] = _choice(
+        "flag", "a hub of the school's own trust: allowed and flagged, or not allowed", "places"
+    )
+    own_trust_km: float = _choice(
+        20.0, "a hub of the school's own trust counts as this much further away", "places", ge=0, le=500
+    )
+    tie_pupils: float = _choice(
+        0.5,
+        "needs in the same step of this many pupils tie; rates are published to 0.1 pp",
+        "places",
+        gt=0,
+        le=100,
+    )
+
+    lead_z: float = _choice(
+        1.28,
+        "a candidate lead is better than its circumstances by this many usual yearly errors",
+        "siting",
+        "one in ten by luck",
+        ge=0,
+        le=5,
+    )
+    lead_primary_roll: int = _choice(
+        200,
+        "least pupils of a candidate lead, primary",
+        "siting",
+        "the smallest announced has 203",
+        ge=0,
+        le=6000,
+    )
+    lead_secondary_roll: int = _choice(
+        550,
+        "least pupils of a candidate lead, secondary",
+        "siting",
+        "the smallest announced has 572",
+        ge=0,
+        le=6000,
+    )
+    planning_share: float = _choice(
+        0.25,
+        "share of schools, those with most need, for which places are compared",
+        "siting",
+        "the hubs are meant to reach 5,000 of about 20,000 schools",
+        gt=0,
+        le=1,
+    )
+    hubs_announced: int = _choice(36, "hubs announced by name", "siting", "of 90 planned", ge=1, le=1000)
+    hubs_unnamed: int = _choice(
+        21, "hubs that opened earlier and are not named", "siting", "of 90 planned", ge=0, le=1000
+    )
+    hubs_to_come: int = _choice(33, "hubs still to come", "siting", "of 90 planned", ge=0, le=1000)
 
     @field_validator("release")
     @classmethod
@@ -101,6 +285,8 @@ class Parameters(BaseModel):
             raise ValueError(f"floor_pp {self.floor_pp} is above cap_pp {self.cap_pp}")
         if self.min_ask_pp > self.max_ask_pp:
             raise ValueError(f"min_ask_pp {self.min_ask_pp} is above max_ask_pp {self.max_ask_pp}")
+        if self.light_z > self.intensive_z:
+            raise ValueError(f"light_z {self.light_z} is above intensive_z {self.intensive_z}")
         if not self.min_ask_pp <= self.national_path_pp <= self.max_ask_pp:
             raise ValueError(
                 "national_path_pp must lie between min_ask_pp and max_ask_pp: no set of asks within them could average to it"
@@ -147,6 +333,9 @@ class Parameters(BaseModel):
     @property
     def is_sample(self) -> bool:
         return self.data_folder == SAMPLE.resolve()
+
+
+DEFAULT = Parameters()
 
 
 def slug(region: str) -> str:
@@ -209,6 +398,50 @@ def from_notebook(namespace: dict) -> Parameters:
     return make(**{name: namespace[name] for name in Parameters.model_fields if name in namespace})
 
 
+def explained(parameters: Parameters, *groups: str) -> list[tuple[str, str, str]]:
+    """(name, value, meaning with its reason) of every parameter of these groups, in order; all groups where none is
+    given.
+    """
+    rows = []
+    for name, field in Parameters.model_fields.items():
+        extra = field.json_schema_extra
+        if not groups or extra["group"] in groups:
+            reason = f" ({extra['reason']})" if extra["reason"] else ""
+            rows.append((name, str(getattr(parameters, name)), f"{field.description}{reason}"))
+    return rows
+
+
+def in_group(group: str) -> tuple[str, ...]:
+    """Names of the parameters of a group, in order."""
+    fields = Parameters.model_fields.items()
+    return tuple(name for name, field in fields if field.json_schema_extra["group"] == group)
+
+
+def parameters_page() -> str:
+    """docs/parameters.md: every parameter by group, with default, limits, meaning and reason."""
+    lines = [
+        "# Parameters",
+        "",
+        "Written by `make params` from the typed model (`helpers.base.params`). Every run’s manifest lists its values.",
+        "",
+    ]
+    groups: dict[str, list[str]] = {}
+    for name, field in Parameters.model_fields.items():
+        extra, limits = field.json_schema_extra, _limits(field)
+        row = f"| `{name}` | `{field.default!r}` | {limits} | {field.description} | {extra['reason']} |"
+        groups.setdefault(extra["group"], []).append(row)
+    for group, rows in groups.items():
+        head = ["| Parameter | Default | Limits | Meaning | Why this default |", "|---|---|---|---|---|"]
+        lines += [f"## {group.capitalize()}", "", *head, *rows, ""]
+    return "\n".join(lines)
+
+
+def _limits(field) -> str:
+    marks = {"Ge": "from", "Gt": "above", "Le": "to", "Lt": "below"}
+    by_kind = {type(limit).__name__: limit for limit in field.metadata}
+    return " ".join(f"{marks[k]} {getattr(by_kind[k], k.lower()):g}" for k in marks if k in by_kind)
+
+
 def parameters_cell(names: Iterable[str] | None = None) -> str:
     """Source of a notebook's `parameters` cell: the named parameters, or all, with defaults and meaning. What is too
     long for a line has its meaning above it.
@@ -245,5 +478,6 @@ def write_params(folder: Path = PARAMS) -> list[Path]:
 
 
 if __name__ == "__main__":
+    (ROOT / "docs" / "parameters.md").write_text(parameters_page(), encoding="utf-8")
     for written_path in write_params():
         print(written_path.name)

@@ -91,7 +91,7 @@ def load(run: Parameters) -> World:
     schools.
     """
     schools, fit, similar = official.load(run), fitted.load(run), similarity.load(run)
-    near = widely_near(schools.register, fit.baseline, fit.weights, schools.linked)
+    near = widely_near(schools.register, fit.baseline, fit.weights, schools.linked, run)
     return World(
         run,
         schools.register,
@@ -108,6 +108,7 @@ def widely_near(
     baseline: pd.DataFrame,
     weights: pd.DataFrame,
     linked_pairs: pd.DataFrame,
+    run: Parameters,
     most: int = MOST_PEERS,
 ) -> tuple[Near, ...]:
     """The `most` nearest schools inside and the `most` nearest outside each school's region, by block; see
@@ -115,12 +116,16 @@ def widely_near(
 
     Frames as `peers.find_peers` takes them; the same spaces, blocks and barred pairs.
     """
-    linked, info = peers._linked(linked_pairs), register.set_index("urn")
+    linked, info, far = (
+        peers.linked_schools(linked_pairs),
+        register.set_index("urn"),
+        peers.far_per_100_km(run),
+    )
     found = []
-    for phase, space in peers.coordinates(register, weights).items():
+    for phase, space in peers.coordinates(register, weights, run.winsor_sd).items():
         space = space[space.index.isin(baseline["urn"])]
         of = info.loc[space.index]
-        values = peers.with_place(space, of, peers.FAR_PER_100_KM[phase])
+        values = peers.with_place(space, of, far[phase])
         urns, block, region = space.index.to_numpy(), of["block"].to_numpy(), of["region_name"].to_numpy()
         for name in sorted(set(block)):
             found.append(_near_of_block(name, urns, block, region, values, linked, most))
@@ -336,7 +341,7 @@ def peers_of(world: World, now: WhatIf, urn: int) -> pd.DataFrame:
     info, base = world.register.set_index("urn"), world.baseline.set_index("urn")
     of, there = info.loc[mine["peer_urn"]], base.loc[mine["peer_urn"]]
     own = base.loc[urn]
-    noise = peers.NOISE_Z * np.hypot(own["sd_pp"], there["sd_pp"].to_numpy())
+    noise = world.run.named_z * np.hypot(own["sd_pp"], there["sd_pp"].to_numpy())
     out = mine[["rank", "peer_urn", "same_region", "distance"]].reset_index(drop=True)
     for name in ("school_name", "la_name", "region_name", "roll", "fsm_pct", "urban_rural"):
         out[name] = of[name].to_numpy()

@@ -9,7 +9,7 @@ import pandas as pd
 from helpers.base.params import ENGLAND, Parameters
 from helpers.base.stages import Results, Stage
 
-STAGE = Stage("ingest", "helpers.ingest.stage:read", parameters=("release",))
+STAGE = Stage("ingest", "helpers.ingest.stage:read", parameters=("release", "tiny_roll"))
 
 
 def load(run: Parameters) -> Results:

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
+from helpers.base.params import DEFAULT
 from helpers.base.years import PRE_PANDEMIC, year_words
 from helpers.ingest import age_ranges
 from helpers.ingest.links import SAME, nearest, neighbours, predecessors
 from helpers.ingest.panel import build_panel, nearest_other_year, one_figure_each, register_urns, year_start
+from helpers.ingest.readers.readings import Readings
 
 FROM_DETAIL = [
     "la_ons_code", "la_name", "region_name", "school_name", "postcode", "school_type", "trust_name", "sex_of_school", "denomination",
@@ -38,7 +40,6 @@ ESSENTIAL = [
     "mean_year_group",
     "idaci_rank",
 ]
-TINY_ROLL = 30
 SPECIAL_GUESS_PCT = (
     20.0  # above this a school of which nothing else is known is taken for special: see `_phase_of_uncounted`
 )
@@ -48,7 +49,7 @@ STATUSES = [
 ]  # fmt: skip
 
 
-def build_register(readings, release: str) -> pd.DataFrame:
+def build_register(readings: Readings, release: str, tiny_roll: int = DEFAULT.tiny_roll) -> pd.DataFrame:
     """One row per school of the year `release`, sorted by URN: the dictionary's table `schools` and a few
     working columns.
 
@@ -92,7 +93,7 @@ def build_register(readings, release: str) -> pd.DataFrame:
     out["block"] = out["block"].fillna(out["phase"])
     _place(out, readings)
     _history(out, readings, release)
-    out["status"], out["status_note"] = _status(out, before, release)
+    out["status"], out["status_note"] = _status(out, before, release, tiny_roll)
     return out.drop(columns=["girls_roll", "school_type_census"]).reset_index()
 
 
@@ -257,7 +258,9 @@ def _history(out: pd.DataFrame, readings, release: str) -> None:
     out[["other_year", "other_year_pct"]] = other.reindex(out.index)
 
 
-def _status(out: pd.DataFrame, before: pd.DataFrame, release: str) -> tuple[pd.Series, pd.Series]:
+def _status(
+    out: pd.DataFrame, before: pd.DataFrame, release: str, tiny_roll: int
+) -> tuple[pd.Series, pd.Series]:
     """The first reason that applies, in the order of docs/house.md, and the reason in words; `assessed` where
     none does.
     """
@@ -292,8 +295,8 @@ def _status(out: pd.DataFrame, before: pd.DataFrame, release: str) -> tuple[pd.S
         ("new", opened_late, f"Opened after the start of {shown_year} with no predecessor: not a full year."),
         (
             "tiny",
-            out["roll"] < TINY_ROLL,
-            f"Fewer than {TINY_ROLL} pupils on roll: the rate is mostly chance.",
+            out["roll"] < tiny_roll,
+            f"Fewer than {tiny_roll} pupils on roll: the rate is mostly chance.",
         ),
         ("incomplete_data", missing.any(axis=1), "Something the model cannot do without is missing: "),
     ]

@@ -24,7 +24,9 @@ def read(run: Parameters) -> dict[str, Any]:
         todo = "Point --data at a folder of official files."
         raise DataRefused(Fault("hard", "no_data", f"there is no folder {run.data}", what_to_do=todo))
     readings = read_folder(run.data_folder)
-    registers = {year: register.build_register(readings, year) for year in (PRE_PANDEMIC, run.release)}
+    registers = {
+        year: register.build_register(readings, year, run.tiny_roll) for year in (PRE_PANDEMIC, run.release)
+    }
     gate = run_gate(readings, registers, run.release)
     if gate.hard:
         gate.write(run.release_folder / REFUSED)

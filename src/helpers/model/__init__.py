@@ -14,7 +14,10 @@ from helpers.base.stages import Results, Stage
 __all__ = ["STAGE", "features_in_words", "fifths", "load", "not_explained"]
 
 STAGE = Stage(
-    "model", "helpers.model.stage:fit", after=(ingest.STAGE,), parameters=("seed", "primary_lambda")
+    "model",
+    "helpers.model.stage:fit",
+    after=(ingest.STAGE,),
+    parameters=("seed", "learnt_share", "primary_lambda", "primary_spread"),
 )
 
 

@@ -8,7 +8,6 @@ out. A simple linear model stands beside them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GroupKFold
 
+from helpers.base.params import DEFAULT
 from helpers.model.additive import AdditiveRidge
 from helpers.model.explain import tree_contributions
 from helpers.model.features import FEATURES, GROUPS, design, group_of, peer_features, reasons
@@ -41,9 +41,6 @@ PUPIL_MEASURES = [
     ("eal_pct",),
     ("gypsy_roma_traveller_pct",),
 ]
-# of a peer weight; the rest is equal weights: more learnt, and the weights of one half of England no longer
-# fit the other
-LEARNT_SHARE = 0.55
 
 
 @dataclass(frozen=True)
@@ -167,7 +164,9 @@ def _drivers(fit: CrossFit, names: list[str], urn: pd.Series) -> tuple[pd.DataFr
     return wide.melt("urn", var_name="driver", value_name="contribution_pp"), phase_mean
 
 
-def peer_weights(fit: CrossFit, names: list[str], phase: str, seed: int, repeats: int = 3) -> pd.DataFrame:
+def peer_weights(
+    fit: CrossFit, names: list[str], phase: str, seed: int, learnt_share: float, repeats: int = 3
+) -> pd.DataFrame:
     """Weights of the features that peers are compared on: phase, feature, importance, learnt_weight, weight.
 
     Importance is permutation importance in left-out LAs, measured on the prediction (Fisher, Rudin and
@@ -190,7 +189,7 @@ def peer_weights(fit: CrossFit, names: list[str], phase: str, seed: int, repeats
     importance = moved / (n * repeats)
     root = np.sqrt(importance)
     learnt = root / root.mean() if root.sum() > 0 else np.ones(len(chosen))
-    weight = LEARNT_SHARE * learnt + 1.0 - LEARNT_SHARE
+    weight = learnt_share * learnt + 1.0 - learnt_share
     return pd.DataFrame(
         {
             "phase": phase,
@@ -221,7 +220,7 @@ def one_pupil(fit: CrossFit, names: list[str], roll: np.ndarray) -> np.ndarray:
 
 
 def fit_context(
-    register: pd.DataFrame, seed: int = 2025, progress: Callable[[str], None] | None = None
+    register: pd.DataFrame, seed: int = 2025, learnt_share: float = DEFAULT.learnt_share
 ) -> ContextFit:
     """Context-expected absence of every assessed primary and secondary school.
 
@@ -242,8 +241,6 @@ def fit_context(
         )
         if schools.empty:
             continue
-        if progress:
-            progress(f"context model, {phase}: {len(schools):,} schools")
         x = design(schools)
         y, roll = schools["absence_pct"].to_numpy("float64"), schools["roll"].to_numpy("float64")
         fit = cross_fit(x, y, schools["la_code"].to_numpy(), np.sqrt(roll), seed)
@@ -261,7 +258,7 @@ def fit_context(
             )
         )
         scores += scores_of(fit, phase, y, roll)
-        weights.append(peer_weights(fit, names, phase, seed))
+        weights.append(peer_weights(fit, names, phase, seed, learnt_share))
         pupils.append(pd.DataFrame({"urn": schools["urn"], "context_change_pp": one_pupil(fit, names, roll)}))
         lists[phase] = reasons(names)
         gaps = x.isna().sum()

@@ -19,6 +19,7 @@ import pandas as pd
 from scipy.optimize import minimize
 from sklearn.linear_model import QuantileRegressor
 
+from helpers.base.params import DEFAULT
 from helpers.base.years import PRE_PANDEMIC, years_between
 from helpers.model.context import ContextFit, cross_fit
 from helpers.model.features import design
@@ -26,8 +27,6 @@ from helpers.model.features import design
 LEVELS = (80, 90)
 MINIMUM_PAIRS = 200
 LEAST_EXPECTED = 0.5
-# an assumption, weakly backed by about 300 large primaries of 2023/24 (0.83, 95 % interval 0.75 to 0.96)
-PRIMARY_SPREAD = 0.85
 SPREAD_TERMS = ["log_roll", "log_baseline", "fsm_pct", "away_from_context"]
 SMALLEST_ERROR = 1e-3  # rates are published to 0.1: an error of exactly zero has no logarithm
 ONE_SD = 0.6827  # share of a normal distribution within one standard deviation
@@ -165,7 +164,7 @@ def fit_parameters(
     transitions: list[pd.DataFrame],
     primary_lambda: float,
     median_roll: dict[str, float],
-    primary_spread: float = PRIMARY_SPREAD,
+    primary_spread: float = DEFAULT.primary_spread,
 ) -> dict:
     """Everything that turns (y, c) into a baseline with intervals, from transitions of secondary schools
     (frames of `transition`).
@@ -231,7 +230,7 @@ def fit_forecast(
     panel: pd.DataFrame,
     seed: int = 2025,
     primary_lambda: float = 0.80,
-    primary_spread: float = PRIMARY_SPREAD,
+    primary_spread: float = DEFAULT.primary_spread,
     progress: Callable[[str], None] | None = None,
 ) -> ForecastFit:
     """Baseline, spread and intervals of every assessed school.

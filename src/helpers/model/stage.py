@@ -14,9 +14,14 @@ from helpers.model import context, forecast
 def fit(run: Parameters) -> dict[str, Any]:
     """Context-expected absence, and the baseline with its spread, of every assessed school of England."""
     schools = ingest.load(run)
-    circumstances = context.fit_context(schools.register, seed=run.seed)
+    circumstances = context.fit_context(schools.register, run.seed, run.learnt_share)
     ahead = forecast.fit_forecast(
-        circumstances, schools.register, schools.panel, seed=run.seed, primary_lambda=run.primary_lambda
+        circumstances,
+        schools.register,
+        schools.panel,
+        seed=run.seed,
+        primary_lambda=run.primary_lambda,
+        primary_spread=run.primary_spread,
     )
     return {
         "context": circumstances.expected,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from helpers import expectations, ingest, model, records
-from helpers.base.params import ENGLAND, Parameters
+from helpers.base.params import ENGLAND, Parameters, in_group
 from helpers.base.stages import Results, Stage
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ STAGE = Stage(
     "monitor",
     "helpers.monitor.stage:follow",
     after=(ingest.STAGE, model.STAGE, expectations.STAGE, records.STAGE),
+    parameters=in_group("monitor"),
     assets=("data/calendar.csv",),
 )
 FOUND = [
@@ -218,7 +219,7 @@ def counted(verdicts: pd.DataFrame) -> pd.DataFrame:
 def with_and_without_shocks(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Verdicts without the shocks (rows) against those with them (columns, in words)."""
     both = pd.crosstab(verdicts["verdict_without_shocks"], verdicts["verdict"])
-    return both.rename(columns=lambda name: name.replace("_", " ")).reset_index()
+    return both.rename(columns=lambda name: name.replace("_", " ").capitalize()).reset_index()
 
 
 def half_settled(settling: pd.DataFrame) -> dict[str, int]:

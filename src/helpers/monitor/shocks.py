@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers.base.params import DEFAULT
 from helpers.records.vocabulary import NAMES, weekdays
 
 MEASURES = {  # measure -> (column, name of a shock in it, least scale, least size that matters)
@@ -38,7 +39,6 @@ SHOCKS = [
 MAD = 1.4826  # median absolute deviation to standard deviation
 HALF = 0.5
 LEAST_Z = 3.5
-BELIEVABLE_PP = 10.0
 QUIET_Z = 1.5
 ONE_YEAR = 0.5  # what a score counts that rests on one other year
 NEIGHBOURS = 3
@@ -255,7 +255,7 @@ def quiet(scores: pd.DataFrame) -> pd.Series:
     ).eq(True)
 
 
-def set_thresholds(scores: pd.DataFrame, alarm_rate: float = 0.001) -> pd.DataFrame:
+def set_thresholds(scores: pd.DataFrame, alarm_rate: float = DEFAULT.shock_alarm_share) -> pd.DataFrame:
     """Threshold of each geography, phase and measure: the score that only `alarm_rate` of quiet windows
     exceed, and never below 3.5.
 
@@ -301,7 +301,11 @@ def _alarms(scores: pd.DataFrame, measure: str, limit: float) -> pd.Series:
     return (scores["z"] > limit) & (scores["residual"] >= MEASURES[measure][3])
 
 
-def find(periods: pd.DataFrame, alarm_rate: float = 0.001) -> Found:
+def find(
+    periods: pd.DataFrame,
+    alarm_rate: float = DEFAULT.shock_alarm_share,
+    believable_pp: float = DEFAULT.shock_believable_pp,
+) -> Found:
     """Shocks in the usable periods of `snapshots.clean`.
 
     Out: `Found`; `shocks` has shock_id, geography, area, area_name, la_ons_code, region_name, phase, year,
@@ -325,7 +329,7 @@ def find(periods: pd.DataFrame, alarm_rate: float = 0.001) -> Found:
         .size()
         .rename(columns={"size": "windows"})
     )
-    return Found(_episodes(_name(scores, rows), rows), scores, thresholds, untested)
+    return Found(_episodes(_name(scores, rows), rows, believable_pp), scores, thresholds, untested)
 
 
 def _name(scores: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
@@ -362,7 +366,7 @@ def _less_named(alarms: pd.DataFrame) -> pd.DataFrame:
     return alarms[~general | (alarms["excess_pp"] >= MEASURES["absence"][3])]
 
 
-def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
+def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame, believable_pp: float) -> pd.DataFrame:
     """Alarms of one area, phase and code in touching windows become one shock."""
     area = ["geography", "area", "phase", "year"]
     ordered = alarms.sort_values([*area, "code", "start"], ignore_index=True)
@@ -395,7 +399,7 @@ def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
     out["words"] = out["code"].map(NAMES)
     out["not_counted"] = np.where(out["geography"] == "la", "", "in_movement")
     out["not_counted"] = (
-        out["not_counted"].mask(out["excess_pp"] > BELIEVABLE_PP, "not_believable").astype("str")
+        out["not_counted"].mask(out["excess_pp"] > believable_pp, "not_believable").astype("str")
     )
     out["shock_id"] = (
         out["year"]

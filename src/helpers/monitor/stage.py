@@ -17,7 +17,7 @@ from helpers import expectations as minimums
 from helpers import ingest as official
 from helpers import model
 from helpers import records as recorded
-from helpers.base.params import Parameters
+from helpers.base.params import DEFAULT, Parameters
 from helpers.base.years import year_after, year_words
 from helpers.ingest.stage import CIRCUMSTANCES
 from helpers.monitor import known_events, own_weeks, progress, shocks, snapshots, verdicts
@@ -68,7 +68,8 @@ def build(
     """
     register, years = ingest["register"], followed(release)
     cleaned = snapshots.clean(ingest["attendance"])
-    found = shocks.find(cleaned.periods)
+    rules = parameters or DEFAULT
+    found = shocks.find(cleaned.periods, rules.shock_alarm_share, rules.shock_believable_pp)
     own = own_shocks(records["own_weeks"], cleaned.periods, register, records["recorded_shocks"].columns)
     noted = pd.concat(
         [f for f in (records["recorded_shocks"], own) if len(f)] or [records["recorded_shocks"]],
@@ -197,7 +198,7 @@ def _verdicts(
         census = ingest["later_census"].loc[ingest["later_census"]["year"] == year, ["urn", *CIRCUMSTANCES]]
         census = census.rename(columns={"urn": "published_urn"}).astype({"published_urn": "Int64"})
         after = after.merge(census, on="published_urn", how="left", validate="m:1")
-        changed[year] = verdicts.changed_circumstances(before, after)
+        changed[year] = verdicts.changed_circumstances(before, after, parameters)
         known = after.set_index("urn")[CIRCUMSTANCES].astype("float64")
         before = (
             known.combine_first(before.set_index("urn").astype("float64")).rename_axis("urn").reset_index()

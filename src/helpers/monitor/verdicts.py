@@ -9,12 +9,10 @@ failing it. Routing (`support`) looks at two years, each measured from its own n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from helpers.base.params import Parameters
+from helpers.base.params import DEFAULT, Parameters
 from helpers.expectations import formula
 from helpers.monitor.snapshots import LAST_WEEK_FROM
 
@@ -37,19 +35,6 @@ COLUMNS = [
     "urn", "year", "absence_pct", "target_absence_pct", "movement_pp", "shock_effect_pp", "shock_codes", "shortfall_pp",
     "shortfall_without_shocks_pp", "z", "z_without_shocks", "met_as_published", "verdict", "verdict_without_shocks", "reopened", "words",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Thresholds of a verdict. `noise_z`: a school that truly stands on its target is above this once in ten
-    years. `promise_kept`: a school whose published rate reached the minimum shown in its report is never said
-    to have missed it, at worst to be within the noise, whatever the region did. `roll_change_pct`,
-    `sen_rise_pp`: changes from which the target is reopened."""
-
-    noise_z: float = 1.28
-    promise_kept: bool = True
-    roll_change_pct: float = 20.0
-    sen_rise_pp: float = 5.0
 
 
 def movement(area_rates: pd.DataFrame, schools: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
@@ -171,14 +156,14 @@ def shock_effects(
 
 
 def changed_circumstances(
-    before: pd.DataFrame, after: pd.DataFrame, rules: Rules | None = None
+    before: pd.DataFrame, after: pd.DataFrame, rules: Parameters | None = None
 ) -> pd.DataFrame:
     """Schools whose target is to be reopened: urn, code (of `REOPENED`), words; one row per school and code.
 
     `before`, `after`: urn, roll, and where known ehcp_pct, sen_support_pct; `after` also link_kind (of the
     panel). A measure that is missing on either side decides nothing.
     """
-    rules = rules or Rules()
+    rules = rules or DEFAULT
     measures = ["roll", "ehcp_pct", "sen_support_pct"]
     both = before.reindex(columns=["urn", *measures]).merge(
         after.reindex(columns=["urn", *measures, "link_kind"]),
@@ -211,7 +196,7 @@ def changed_circumstances(
 
 def verdicts(
     baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, shocks: pd.DataFrame,
-    reopened: pd.DataFrame | None = None, rules: Rules | None = None,
+    reopened: pd.DataFrame | None = None, rules: Parameters | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """One verdict per school with an expectation; columns `COLUMNS`.
 
@@ -223,7 +208,7 @@ def verdicts(
     unless met, the verdict is `too_early`. Raises ValueError for outcomes of several years or a school with
     two outcomes.
     """
-    rules = rules or Rules()
+    rules = rules or DEFAULT
     years = outcomes["year"].dropna().unique()
     if len(years) > 1:
         raise ValueError(f"outcomes of one year are needed, not of {', '.join(sorted(years))}")
@@ -254,13 +239,13 @@ def verdicts(
     return out[COLUMNS].sort_values("urn", ignore_index=True)
 
 
-def _word(z: pd.Series, kept: pd.Series, reopened: pd.Series, rules: Rules) -> pd.Series:
+def _word(z: pd.Series, kept: pd.Series, reopened: pd.Series, rules: Parameters) -> pd.Series:
     cases = [z.isna(), kept | z.le(TINY), reopened, z.le(rules.noise_z)]
     word = np.select(cases, ["too_early", "met", "too_early", "within_noise"], VERDICTS[2])
     return pd.Series(word, index=z.index, dtype="str")
 
 
-def _words(rows: pd.DataFrame, why: pd.Series, rules: Rules) -> list[str]:
+def _words(rows: pd.DataFrame, why: pd.Series, rules: Parameters) -> list[str]:
     """A sentence or two for a head: the figure, what was taken off, the verdict and how sure it is."""
     out = []
     for r, reason in zip(rows.itertuples(index=False), why, strict=True):
@@ -358,7 +343,6 @@ def follow(
     movements: dict[str, pd.DataFrame],
     shocks: dict[str, pd.DataFrame],
     reopened: dict[str, pd.DataFrame] | None = None,
-    rules: Rules | None = None,
     parameters: Parameters | None = None,
 ) -> pd.DataFrame:
     """Verdicts of one release's targets over the following `years`, below each other: `COLUMNS` and fixed_z.
@@ -374,9 +358,9 @@ def follow(
         if i and known.empty:
             break
         moved = movements[year]
-        told = verdicts(base, asks, known, moved, shocks[year], (reopened or {}).get(year), rules).assign(
-            year=year
-        )
+        told = verdicts(
+            base, asks, known, moved, shocks[year], (reopened or {}).get(year), parameters
+        ).assign(year=year)
         by_urn = moved.set_index("urn")["movement_pp"]
         movement_since = by_urn if movement_since is None else movement_since.add(by_urn)
         first = baseline.set_index("urn")["sd_pp"], expectations.set_index("urn")["target_absence_pct"]

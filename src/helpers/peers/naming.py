@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-NAMED_WITHIN_KM = 200.0  # nobody is sent further
 
-
-def name_schools(pairs: pd.DataFrame, named_max: int, named_cap: int) -> pd.Series:
+def name_schools(pairs: pd.DataFrame, named_max: int, named_cap: int, within_km: float) -> pd.Series:
     """True for the pairs to be named: better by more than noise, same region first (most similar first), then
-    the nearest on the map, never beyond `NAMED_WITHIN_KM`; who was named in the run whose peers are kept
+    the nearest on the map, never beyond `within_km`; who was named in the run whose peers are kept
     comes first. No school is named more than `named_cap` times.
 
     Schools choose in rounds (everybody's first choice before anybody's second), worst-off for choice first,
     so that the cap falls fairly.
     """
-    near = pairs["km"].isna() | (pairs["km"] <= NAMED_WITHIN_KM)
+    near = pairs["km"].isna() | (pairs["km"] <= within_km)
     better = pairs[pairs["better"] & near].assign(abroad_km=pairs["km"].where(~pairs["same_region"], 0.0))
     order = ["urn", "was_named", "same_region", "abroad_km", "rank"]
     better = better.sort_values(order, ascending=[True, False, False, True, True])

@@ -2,32 +2,25 @@
 them that do better.
 
 Circumstances only: no absence figure enters the distance. Each feature is standardised over its phase, cut
-off at 5 standard deviations and weighted; schools of another region carry a penalty, not a wall. All pairs
+off at a few standard deviations and weighted; schools of another region carry a penalty, not a wall. All pairs
 are compared (no approximation), so the answer is reproducible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from helpers.base.faults import NotFound
+from helpers.base.params import DEFAULT, Parameters
 from helpers.model.features import design
 from helpers.peers.kept_peers import keep
 from helpers.peers.naming import name_schools
 
-WINSOR_SD = 5.0
-NEAR_EQUAL = 1.25  # an alternative is at most this much further away than the last peer
 ALTERNATIVES = 40  # searched for schools to name
 LISTED = 10  # listed beside the peers even when not named
-NOISE_Z = 1.28
-FAR_PER_100_KM = {
-    "primary": 0.3,
-    "secondary": 0.2,
-}  # distance that 100 km on the map are worth; primaries serve smaller areas
 CHUNK = 400
 WIDER = {
     "infant": ["primary"],
@@ -57,7 +50,14 @@ class PeerFit:
     thresholds: pd.DataFrame
 
 
-def coordinates(register: pd.DataFrame, weights: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def far_per_100_km(parameters: Parameters) -> dict[str, float]:
+    """Distance that 100 km on the map are worth, by phase."""
+    return {"primary": parameters.primary_far, "secondary": parameters.secondary_far}
+
+
+def coordinates(
+    register: pd.DataFrame, weights: pd.DataFrame, winsor_sd: float = DEFAULT.winsor_sd
+) -> dict[str, pd.DataFrame]:
     """Per phase, weighted standardised features of assessed schools (index urn, ascending): Euclidean
     distance here is the peers' distance.
 
@@ -75,11 +75,11 @@ def coordinates(register: pd.DataFrame, weights: pd.DataFrame) -> dict[str, pd.D
         x = x.fillna(x.median()).fillna(0.0)
         z = (x - x.mean()) / x.std(ddof=0).replace(0.0, 1.0)
         scale = w["weight"].to_numpy() / np.sqrt((w["weight"] ** 2).sum())
-        out[phase] = z.clip(-WINSOR_SD, WINSOR_SD) * scale
+        out[phase] = z.clip(-winsor_sd, winsor_sd) * scale
     return out
 
 
-def _linked(linked_pairs: pd.DataFrame) -> dict[int, set[int]]:
+def linked_schools(linked_pairs: pd.DataFrame) -> dict[int, set[int]]:
     """Predecessors and successors of each school, either way round."""
     both: dict[int, set[int]] = {}
     for a, b in linked_pairs[["urn", "related_urn"]].dropna().astype("int64").itertuples(index=False):
@@ -117,12 +117,12 @@ def with_place(space: pd.DataFrame, info: pd.DataFrame, far_per_100_km: float) -
 
 
 def peer_sets(
-    register: pd.DataFrame, weights: pd.DataFrame, linked_pairs: pd.DataFrame, parameters
+    register: pd.DataFrame, weights: pd.DataFrame, linked_pairs: pd.DataFrame, parameters: Parameters
 ) -> pd.DataFrame:
     """The peers alone, without names or words: urn, peer_urn, rank, distance. Arguments as in `find_peers`;
     all assessed schools.
     """
-    info, linked = register.set_index("urn"), _linked(linked_pairs)
+    info, linked, far = register.set_index("urn"), linked_schools(linked_pairs), far_per_100_km(parameters)
     found = [
         _search(
             space,
@@ -130,9 +130,9 @@ def peer_sets(
             linked,
             parameters.peers_k,
             parameters.region_penalty,
-            FAR_PER_100_KM[phase],
+            far[phase],
         )[0]
-        for phase, space in coordinates(register, weights).items()
+        for phase, space in coordinates(register, weights, parameters.winsor_sd).items()
     ]
     return pd.concat(found, ignore_index=True)
 
@@ -217,8 +217,7 @@ def find_peers(
     baseline: pd.DataFrame,
     weights: pd.DataFrame,
     linked_pairs: pd.DataFrame,
-    parameters,
-    progress: Callable[[str], None] | None = None,
+    parameters: Parameters,
     frozen: pd.DataFrame | None = None,
 ) -> PeerFit:
     """The `peers_k` most similar schools of each school in `baseline`, near-equal alternatives, and up to
@@ -228,24 +227,20 @@ def find_peers(
     context model (phase, feature, weight); `linked_pairs` (urn, related_urn). `parameters`: peers_k,
     region_penalty, named_max, named_cap. `frozen` (urn, peer_urn, rank, named): an earlier run's peers and
     near-equals; the peers are kept where they still exist, and those named are named first. Named schools
-    have a baseline lower by more than 1.28 standard deviations of the difference. Returns `PeerFit`. Raises
+    have a baseline lower by more than `named_z` standard deviations of the difference. Returns `PeerFit`. Raises
     ValueError when a school of the baseline is not assessed in the register.
     """
-    p = parameters
-    linked = _linked(linked_pairs)
+    p, far = parameters, far_per_100_km(parameters)
+    linked = linked_schools(linked_pairs)
     info = register.set_index("urn")
     all_pairs, codes = [], {}
-    for phase, space in coordinates(register, weights).items():
+    for phase, space in coordinates(register, weights, p.winsor_sd).items():
         space = space[space.index.isin(baseline["urn"])]
-        if progress:
-            progress(f"similar schools, {phase}: {len(space):,} schools")
         here = info.loc[space.index]
-        found, widened = _search(
-            space, here, linked, p.peers_k, p.region_penalty, FAR_PER_100_KM[phase], ALTERNATIVES
-        )
+        found, widened = _search(space, here, linked, p.peers_k, p.region_penalty, far[phase], ALTERNATIVES)
         if frozen is not None:
             allowed = _still_compared(frozen, here, linked, widened)
-            place = pd.DataFrame(with_place(space, here, FAR_PER_100_KM[phase]), index=space.index)
+            place = pd.DataFrame(with_place(space, here, far[phase]), index=space.index)
             found = keep(found, frozen, allowed, place, here["region_name"], p.peers_k, p.region_penalty)
         all_pairs.append(found.assign(phase=phase))
         codes.update(widened)
@@ -267,8 +262,8 @@ def find_peers(
     b = baseline.set_index("urn")[["baseline_pct", "sd_pp"]]
     own, other = b.loc[pairs["urn"]].to_numpy(), b.loc[pairs["peer_urn"]].to_numpy()
     last = pairs[pairs["rank"] == p.peers_k].set_index("urn")["distance"]
-    reach = pairs["urn"].map(last).fillna(np.inf) * NEAR_EQUAL
-    pairs = pairs.assign(better=own[:, 0] - other[:, 0] > NOISE_Z * np.hypot(own[:, 1], other[:, 1]))
+    reach = pairs["urn"].map(last).fillna(np.inf) * p.near_equal
+    pairs = pairs.assign(better=own[:, 0] - other[:, 0] > p.named_z * np.hypot(own[:, 1], other[:, 1]))
     before = (
         set()
         if frozen is None
@@ -284,7 +279,7 @@ def find_peers(
     pairs["closeness"] = "not close"
     for word in reversed(CLOSENESS[:-1]):
         pairs.loc[pairs["distance"] <= pairs["phase"].map(edges[word]), "closeness"] = word
-    pairs["named"] = name_schools(pairs, p.named_max, p.named_cap)
+    pairs["named"] = name_schools(pairs, p.named_max, p.named_cap, p.named_within_km)
     summary = _summary(pairs, is_peer, codes, edges)
     listed = ~is_peer & (pairs["named"] | (pairs["rank"] <= p.peers_k + LISTED))
     return PeerFit(

@@ -11,8 +11,6 @@ from helpers.base.text import known, number
 from helpers.base.years import year_before, year_words
 from helpers.report.inputs import PackInputs
 
-JUMP_SD = 2.0
-
 DRIVER_WORDS = {
     "fsm": "Free school meals",
     "sen": "Special educational needs",
@@ -62,7 +60,7 @@ def for_school(
         told = any(flag["code"] == "rate_jumped" for flag in inputs.flags.get(urn, []))
         if previous and previous[-1]["year"] == year_before(inputs.release) and not told:
             change = school["absence_pct"] - previous[-1]["absence_pct"]
-            if abs(change) > JUMP_SD * baseline["sd_pp"]:
+            if abs(change) > inputs.parameters["jump_sd"] * baseline["sd_pp"]:
                 way = "fell" if change > 0 else "rose"
                 found.append(
                     f"Attendance {way} by {number(abs(change), 1)} points between {year_words(previous[-1]['year'])} and "

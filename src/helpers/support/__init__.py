@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from helpers import expectations, ingest, model, monitor, records
-from helpers.base.params import Parameters
+from helpers.base.params import Parameters, explained, in_group
 from helpers.base.stages import Results, Stage
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from helpers.support.places import Places
-    from helpers.support.routing import Routed, Rules
+    from helpers.support.routing import Routed
     from helpers.support.siting import HubPlan
 
+ROUTING, PLACES_AT_HUBS, SITING = in_group("routing"), in_group("places"), in_group("siting")
 STAGE = Stage(
     "siting",
     "helpers.support.stage:site",
     after=(ingest.STAGE, model.STAGE, expectations.STAGE, monitor.STAGE),
-    parameters=("seed",),
+    parameters=("seed", *ROUTING, *PLACES_AT_HUBS, *SITING),
 )
 LOOKS = {
     "school near a hub that is open": "#8a9299",
@@ -48,12 +49,11 @@ PLACES = [
 
 @dataclass(frozen=True)
 class Support:
-    """What England's verdicts lead to. `rules` of routing; `routed` (referrals, left_out, counts of answers) before
+    """What England's verdicts lead to. `routed` (referrals, left_out, counts of answers) before
     people are heard; `referrals`: the list with what people agreed, challenged and decided; `places`: who is offered
     which place (offers, contests, used).
     """
 
-    rules: Rules
     routed: Routed
     referrals: pd.DataFrame
     places: Places
@@ -71,11 +71,9 @@ def plan(run: Parameters) -> HubPlan:
     return siting.from_stage(load(run))
 
 
-def rules(run: Parameters) -> Rules:
-    """Thresholds of routing and limits of places, from the run's parameters."""
-    from helpers.support import routing
-
-    return routing.Rules(seed=run.seed)
+def rules(run: Parameters) -> pd.DataFrame:
+    """Rules of routing and of places at hubs: rule, value, meaning."""
+    return pd.DataFrame(explained(run, "routing", "places"), columns=["rule", "value", "meaning"])
 
 
 def propose(run: Parameters) -> Support:
@@ -85,11 +83,10 @@ def propose(run: Parameters) -> Support:
     """
     from helpers.support import places, routing
 
-    chosen = rules(run)
-    routed = routing.route(monitor.load(run).verdicts, ingest.load(run).register, chosen)
+    routed = routing.route(monitor.load(run).verdicts, ingest.load(run).register, run)
     decided = records.decisions(run, routed.referrals)
     referrals = routing.with_records(routed.referrals, records.load(run).agreed, decided)
-    return Support(chosen, routed, referrals, places.offer_places(referrals, plan(run).leads, chosen))
+    return Support(routed, referrals, places.offer_places(referrals, plan(run).leads, run))
 
 
 def agreed(run: Parameters) -> pd.DataFrame:
@@ -118,7 +115,7 @@ def map_points(run: Parameters) -> pd.DataFrame:
 
     asked = expectations.load(run).expectations
     schools = siting.demand(ingest.load(run).register, model.load(run).baseline, asked)
-    return siting.map_points(plan(run), schools, rules(run).road_factor)
+    return siting.map_points(plan(run), schools, run.road_factor)
 
 
 def map_figure(points: pd.DataFrame, large: bool = False) -> go.Figure:

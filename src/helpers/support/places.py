@@ -20,7 +20,7 @@ from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components, shortest_path
 from scipy.spatial import cKDTree
 
-from helpers.support.routing import Rules
+from helpers.base.params import DEFAULT, Parameters
 
 OFFER_COLUMNS = [
     "urn", "round", "outcome", "hub_urn", "hub_name", "km", "same_region", "same_trust", "need_pupils", "need_step", "draw", "tied_with",
@@ -78,7 +78,7 @@ def fits(phase, serves) -> np.ndarray:
     return (phase == serves) | (serves == "both")
 
 
-def reach(schools: pd.DataFrame, leads: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+def reach(schools: pd.DataFrame, leads: pd.DataFrame, rules: Parameters) -> pd.DataFrame:
     """Every allowed pair of school and hub: school, hub (row numbers), km, same_region, same_trust, cost_km
     (km plus what the region and the trust add). A hub of the school's own trust is allowed and flagged by
     default: to forbid it may leave the school with nobody, to ignore it would let a trust fill public places
@@ -149,7 +149,7 @@ def _solve(pairs: pd.DataFrame, cost: np.ndarray, places: np.ndarray, must: np.n
 
 
 def assign(
-    schools: pd.DataFrame, leads: pd.DataFrame, places: int, rank: np.ndarray, rules: Rules
+    schools: pd.DataFrame, leads: pd.DataFrame, places: int, rank: np.ndarray, rules: Parameters
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All allowed pairs (`reach`, numbered by the rows of `schools`) and those taken: as many of the highest
     ranks as the places hold, at the least total cost_km. `rank` is a different number from 1 for each school,
@@ -168,13 +168,13 @@ def assign(
 
 
 def place(
-    schools: pd.DataFrame, leads: pd.DataFrame, places: int, round_name: str, rules: Rules | None = None
+    schools: pd.DataFrame, leads: pd.DataFrame, places: int, round_name: str, rules: Parameters | None = None
 ) -> Places:
     """Offer `places` places at each hub. `schools`: urn, phase, need_pupils, region_name, trust_name,
     easting, northing, each URN once; `leads` from `hub_leads`. `round_name` (such as `2018-19 intensive`)
     goes into the lottery and the record. Raises ValueError for a doubled URN or a need that is missing.
     """
-    rules = rules or Rules()
+    rules = rules or DEFAULT
     if schools["urn"].duplicated().any() or schools["need_pupils"].isna().any():
         raise ValueError("each school must come once, with its need")
     schools, leads = (
@@ -253,7 +253,7 @@ def _explain(
     leads: pd.DataFrame,
     pairs: pd.DataFrame,
     full: np.ndarray,
-    rules: Rules,
+    rules: Parameters,
 ) -> list[str]:
     """One or two sentences for each school: what it is offered and why not something nearer, or why nothing."""
     options = dict(list(pairs.sort_values(["school", "km"]).groupby("school")))
@@ -295,7 +295,7 @@ def _passed_over(name: str, option, is_full: bool, row) -> str:
     return f"{name} was nearer ({option.km:.0f} km) but {why}."
 
 
-def _nearest(schools: pd.DataFrame, leads: pd.DataFrame, rules: Rules) -> list[str]:
+def _nearest(schools: pd.DataFrame, leads: pd.DataFrame, rules: Parameters) -> list[str]:
     """Name and distance of the nearest hub that serves the school's phase, however far; empty where there is
     none or no point.
     """
@@ -312,7 +312,7 @@ def _nearest(schools: pd.DataFrame, leads: pd.DataFrame, rules: Rules) -> list[s
 
 
 def offer_places(
-    referrals: pd.DataFrame, leads: pd.DataFrame, rules: Rules | None = None, decided_only: bool = False
+    referrals: pd.DataFrame, leads: pd.DataFrame, rules: Parameters | None = None, decided_only: bool = False
 ) -> Places:
     """Both kinds of place. Intensive ones first, to the schools of that tier; one that finds none takes part
     in the light-touch round.
@@ -321,7 +321,7 @@ def offer_places(
     `wait`) takes no part; with `decided_only` only those decided `offer` do. The talk list never takes part.
     Each school has one row in `offers`: its last round.
     """
-    rules = rules or Rules()
+    rules = rules or DEFAULT
     agreed = ["offer"] if decided_only else ["offer", ""]
     asked = referrals[
         referrals["decision"].isin(agreed) & referrals["tier"].isin(["intensive", "light_touch"])

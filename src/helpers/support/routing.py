@@ -10,13 +10,12 @@ as many schools would be listed). Distances are straight lines on the National G
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import norm
 
+from helpers.base.params import DEFAULT, Parameters
 from helpers.base.years import year_before, year_words
 from helpers.records.agreed import newest_ambitions
 
@@ -45,53 +44,6 @@ LEFT_OUT = {
     "special_range_only": "is a special school: it has a range, never a point to miss",
     "not_in_register": "is not in this release's register of schools",
 }
-
-
-class Rules(BaseModel):
-    """Thresholds and limits of routing and hub places. `z` counts a school's usual yearly error; the
-    capacities are those announced.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    light_z: float = Field(
-        0.5, description="two years running above this, re-based: light-touch support (about 5,100 schools)"
-    )
-    intensive_z: float = Field(
-        1.5, description="two years running above this, re-based: intensive support (about 500 schools)"
-    )
-    talk_z: float = Field(1.25, description="above this from the first starting point: a talk, no place")
-    intensive_places: int = Field(6, ge=0, description="intensive places at a hub")
-    light_places: int = Field(56, ge=0, description="light-touch places at a hub")
-    travel_limit_km: float = Field(40.0, gt=0, description="no place further away than this")
-    road_factor: float = Field(1.0, ge=1, description="km counted for a km of straight line")
-    other_region_km: float = Field(
-        20.0, ge=0, description="a hub in another region counts as this much further away"
-    )
-    own_trust: Literal["flag", "forbid"] = Field(
-        "flag", description="a hub of the school's own trust: allowed and flagged, or not allowed"
-    )
-    own_trust_km: float = Field(
-        20.0, ge=0, description="a hub of the school's own trust counts as this much further away"
-    )
-    tie_pupils: float = Field(
-        0.5, gt=0, description="needs in the same step of this many pupils tie; rates are published to 0.1 pp"
-    )
-    seed: int = Field(2025, ge=0, description="seed of the lottery")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Rules:
-        if self.light_z > self.intensive_z:
-            raise ValueError(f"light_z {self.light_z} is above intensive_z {self.intensive_z}")
-        return self
-
-    def shown(self) -> pd.DataFrame:
-        """The rules as a table: rule, value, meaning."""
-        rows = [
-            (name, str(getattr(self, name)), field.description)
-            for name, field in type(self).model_fields.items()
-        ]
-        return pd.DataFrame(rows, columns=["rule", "value", "meaning"])
 
 
 @dataclass(frozen=True)
@@ -151,7 +103,7 @@ def count_by_threshold(verdicts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = None) -> Routed:
+def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Parameters | None = None) -> Routed:
     """The referral list, the talk list, and who was left out and why.
 
     `verdicts` (as from `monitor.verdicts`, two years below each other): urn, year, z (shortfall / usual
@@ -164,7 +116,7 @@ def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = 
     """
     each = register.reindex(columns=ABOUT).merge(two_years(verdicts), on="urn", how="outer", validate="1:1")
     each["need_pupils"] = each["shortfall_pp"] / 100 * each["roll"]
-    each["answer"] = _answers(each, rules or Rules())
+    each["answer"] = _answers(each, rules or DEFAULT)
     listed = each[each["answer"].isin(TIERS)].rename(columns={"answer": "tier"})
     listed = listed.sort_values(
         ["tier", "need_pupils", "urn"], ascending=[True, False, True], ignore_index=True
@@ -183,7 +135,7 @@ def route(verdicts: pd.DataFrame, register: pd.DataFrame, rules: Rules | None = 
     return Routed(listed.drop(columns=["status", *FLAGS, *(f"{f}_before" for f in FLAGS)]), out, counts)
 
 
-def _answers(each: pd.DataFrame, rules: Rules) -> np.ndarray:
+def _answers(each: pd.DataFrame, rules: Parameters) -> np.ndarray:
     """A tier, `not_listed`, or the code of why not, for each row: the first that applies. A school's status
     stands for itself.
     """

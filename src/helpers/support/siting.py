@@ -17,15 +17,11 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
+from helpers.base.params import DEFAULT, Parameters
 from helpers.support.places import assign, fits, hub_leads
-from helpers.support.routing import Rules
 from helpers.support.site_search import Cover, best_cover, counting_places, covers, greedy
 
-ANNOUNCED, EARLIER_UNNAMED, STILL_TO_COME = 36, 21, 33  # of 90 planned
-STRONG_Z = 1.28  # better than its circumstances by more than chance, as for the schools named in a report
-LEAST_ROLL = {"primary": 200, "secondary": 550}  # the smallest announced leads have 203 and 572 pupils
 LIMITS_KM = (25.0, 40.0, 60.0)
-LOAD_SHARE = 0.25  # the hubs are meant to reach 5,000 of about 20,000 schools
 DRAWS = 50
 NOW, BEST, BY_PLACES = "hubs open now", "best cover", "greedy, counting places"
 GAINS = {"plan": "str", "added": "int64", "urn": "Int64", "gain_pupils": "float64", "covered_pct": "float64"}
@@ -100,21 +96,25 @@ def demand(register: pd.DataFrame, baseline: pd.DataFrame, expectations: pd.Data
 
 
 def candidates(
-    schools: pd.DataFrame, leads: pd.DataFrame, referred: pd.Series | None = None
+    schools: pd.DataFrame,
+    leads: pd.DataFrame,
+    referred: pd.Series | None = None,
+    rules: Parameters = DEFAULT,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Schools that could lead a hub, strongest first, and the funnel (step, schools left). `schools` from
     `demand`; `referred` URNs on the referral list, where there is one."""
+    least = {"primary": rules.lead_primary_roll, "secondary": rules.lead_secondary_roll}
     steps = [
         ("has an expectation and a point on the map", pd.Series(True, index=schools.index)),
         ("does not lead a hub yet", ~schools["urn"].isin(leads["urn"])),
         ("is not selective", ~schools["selective"].eq(True).fillna(False)),
         (
-            f"has at least {LEAST_ROLL['primary']} (primary) or {LEAST_ROLL['secondary']} pupils",
-            schools["roll"] >= schools["phase"].map(LEAST_ROLL),
+            f"has at least {least['primary']} (primary) or {least['secondary']} pupils",
+            schools["roll"] >= schools["phase"].map(least),
         ),
         (
-            f"is better than its circumstances by {STRONG_Z} usual yearly errors or more",
-            schools["strong_z"] >= STRONG_Z,
+            f"is better than its circumstances by {rules.lead_z} usual yearly errors or more",
+            schools["strong_z"] >= rules.lead_z,
         ),
         ("has no gap to the best quarter of similar schools", schools["gap_pp"] <= 0),
         ("is not on the referral list", ~schools["urn"].isin([] if referred is None else referred)),
@@ -151,7 +151,7 @@ def nearest_km(schools: pd.DataFrame, hubs: pd.DataFrame, road_factor: float = 1
     return km
 
 
-def served(load: pd.DataFrame, hubs: pd.DataFrame, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
+def served(load: pd.DataFrame, hubs: pd.DataFrame, rules: Parameters) -> tuple[np.ndarray, np.ndarray]:
     """Which schools of the planning load would find a place, and how many places each hub would use, all
     places of a hub taken together. `load` in any order; no lottery, for this is a plan and offers nobody
     anything."""
@@ -163,7 +163,9 @@ def served(load: pd.DataFrame, hubs: pd.DataFrame, rules: Rules) -> tuple[np.nda
     )
 
 
-def _measure(name: str, hubs: pd.DataFrame, schools: pd.DataFrame, load: pd.DataFrame, rules: Rules) -> dict:
+def _measure(
+    name: str, hubs: pd.DataFrame, schools: pd.DataFrame, load: pd.DataFrame, rules: Parameters
+) -> dict:
     """One row of the comparison."""
     need, km = schools["need_pupils"].to_numpy(), nearest_km(schools, hubs, rules.road_factor)
     row = {"plan": name, "hubs": len(hubs)}
@@ -186,7 +188,7 @@ def hub_plan(
     baseline: pd.DataFrame,
     expectations: pd.DataFrame,
     hubs: pd.DataFrame,
-    rules: Rules | None = None,
+    rules: Parameters | None = None,
     n_new: int | None = None,
     referred: pd.Series | None = None,
     seconds: float = 40.0,
@@ -200,11 +202,11 @@ def hub_plan(
     percentile) when their number is drawn at random from the candidates and added. Raises `NoPlan` when no
     hub can be placed or no school could lead.
     """
-    rules = rules or Rules()
+    rules = rules or DEFAULT
     schools = demand(register, baseline, expectations)
     leads, left_out = hub_leads(hubs, register)
-    found, funnel = candidates(schools, leads, referred)
-    n_new = round(STILL_TO_COME / ANNOUNCED * len(hubs)) if n_new is None else n_new
+    found, funnel = candidates(schools, leads, referred, rules)
+    n_new = round(rules.hubs_to_come / rules.hubs_announced * len(hubs)) if n_new is None else n_new
     if leads.empty or found.empty or n_new < 1:
         raise NoPlan(
             f"no plan: {len(leads)} hubs on the map, {len(found)} candidate leads, {n_new} hubs to come"
@@ -215,7 +217,7 @@ def hub_plan(
     )
     cover = covers(schools, found, rules.travel_limit_km, rules.road_factor)
     solver = best_cover(cover[~open_now], need[~open_now], n_new, seconds)
-    load = schools.nlargest(round(LOAD_SHARE * len(schools)), "need_pupils").reset_index(drop=True)
+    load = schools.nlargest(round(rules.planning_share * len(schools)), "need_pupils").reset_index(drop=True)
     plans = {
         NOW: [],
         **naive_plans(found, schools, n_new),
@@ -223,7 +225,7 @@ def hub_plan(
         BEST: solver.chosen,
         BY_PLACES: _minding_places(found, load, leads, n_new, rules),
     }
-    unknown = round(EARLIER_UNNAMED / ANNOUNCED * len(hubs))
+    unknown = round(rules.hubs_unnamed / rules.hubs_announced * len(hubs))
     rows, gains, hubs_then = [], [], {}
     for name, chosen in plans.items():
         hubs_then[name] = pd.concat([leads, found.iloc[chosen][LEAD_COLUMNS]], ignore_index=True)
@@ -257,14 +259,14 @@ def no_plan(
     baseline: pd.DataFrame,
     expectations: pd.DataFrame,
     hubs: pd.DataFrame,
-    rules: Rules,
+    rules: Parameters,
     referred,
     reason: str,
 ) -> HubPlan:
     """The plan where there is none: what is known of hubs and candidates, empty tables with the columns of a
     plan, and the reason as the solver's status."""
     leads, left_out = hub_leads(hubs, register)
-    found, funnel = candidates(demand(register, baseline, expectations), leads, referred)
+    found, funnel = candidates(demand(register, baseline, expectations), leads, referred, rules)
     gains = pd.DataFrame({c: pd.Series(dtype=k) for c, k in GAINS.items()})
     about = found.head(0)[[*LEAD_COLUMNS, "la_name", "roll", "strong_z"]]
     sites = gains.merge(about, on="urn", how="left", validate="m:1")
@@ -288,7 +290,7 @@ def no_plan(
 
 
 def _minding_places(
-    found: pd.DataFrame, load: pd.DataFrame, leads: pd.DataFrame, n_new: int, rules: Rules
+    found: pd.DataFrame, load: pd.DataFrame, leads: pd.DataFrame, n_new: int, rules: Parameters
 ) -> list[int]:
     """The greedy plan of `counting_places` for what the hubs that are open leave unserved of the planning
     load.
@@ -357,7 +359,7 @@ def _with_unknown(
 
 
 def _by_region(
-    schools: pd.DataFrame, load: pd.DataFrame, hubs_then: dict[str, pd.DataFrame], rules: Rules
+    schools: pd.DataFrame, load: pd.DataFrame, hubs_then: dict[str, pd.DataFrame], rules: Parameters
 ) -> pd.DataFrame:
     """Plan (open now, best cover, counting places) x region x phase: hubs, need_pupils, covered_pct, schools
     of the planning load, and how many of them find a place."""

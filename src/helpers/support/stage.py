@@ -14,7 +14,6 @@ import pandas as pd
 from helpers import expectations, ingest, model, monitor
 from helpers.base.params import Parameters
 from helpers.support import routing, siting
-from helpers.support.routing import Rules
 
 # far above the half minute that all England takes: a plan must not depend on how busy the machine is
 SECONDS = 600.0
@@ -23,7 +22,7 @@ SECONDS = 600.0
 def site(run: Parameters) -> dict:
     """Where the next hubs should open."""
     schools, asked = ingest.load(run), expectations.load(run).expectations
-    return build(schools, model.load(run).baseline, asked, monitor.load(run).verdicts, run.seed)
+    return build(schools, model.load(run).baseline, asked, monitor.load(run).verdicts, run)
 
 
 def build(
@@ -31,11 +30,10 @@ def build(
     baseline: pd.DataFrame,
     expectations: pd.DataFrame,
     verdicts: pd.DataFrame,
-    seed: int,
+    rules: Parameters,
 ) -> dict:
     """The results of the stage by name. `schools` holds register and hubs; `verdicts` are England's, of the
     stage `monitor`: no school on the referral list, be it only for a talk, is a candidate to lead a hub."""
-    rules = Rules(seed=seed)
     referred = routing.route(verdicts, schools["register"], rules).referrals["urn"]
     try:
         plan = siting.hub_plan(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from helpers import ingest, model, peers
-from helpers.base.params import Parameters
+from helpers.base.params import Parameters, in_group
 from helpers.base.stages import Results, Stage
 from helpers.evaluate import backtests
 
@@ -19,6 +19,7 @@ STAGE = Stage(
     "learning",
     "helpers.evaluate.trial.stage:rehearse",
     after=(ingest.STAGE, model.STAGE, peers.STAGE, backtests.STAGE),
+    parameters=in_group("routing"),
 )
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from helpers.base.params import DEFAULT, Parameters
 from helpers.base.years import PRE_PANDEMIC, year_words
 from helpers.evaluate import year_pairs
 from helpers.evaluate.trial import discontinuity
 from helpers.evaluate.trial.forecast_difference import less_a_year_without_policy, net_of_forecast
-from helpers.support.routing import Rules
 
 LEAST = 20
 WORST = "highest absence, one in five"
@@ -48,11 +48,11 @@ class Rehearsal:
         return max((p for p in self.seen if p[1] <= self.last[0]), default=self.last)
 
 
-def groups(seen: pd.DataFrame, rules: Rules | None = None) -> dict[str, tuple[str, float]]:
+def groups(seen: pd.DataFrame, rules: Parameters | None = None) -> dict[str, tuple[str, float]]:
     """Group in words to (column, cut-off): in the group from the cut-off on. Those by verdict only where
     `seen` has the column z.
     """
-    rules = rules or Rules()
+    rules = rules or DEFAULT
     out = {WORST: ("y", year_pairs.worst_from(seen))}
     if "z" in seen:
         named = (("light touch", rules.light_z), ("talk", rules.talk_z), ("intensive", rules.intensive_z))
@@ -69,7 +69,7 @@ def one_year(
     seen: pd.DataFrame,
     learnt_on: pd.DataFrame,
     before: pd.DataFrame | None = None,
-    rules: Rules | None = None,
+    rules: Parameters | None = None,
 ) -> pd.DataFrame:
     """Effects of every group in one pair of years, one row per group.
 
@@ -132,11 +132,11 @@ def rehearse(
     for pair in [p for p in year_pairs.PLACEBO.values() if p in known]:
         learnt = year_pairs.learnt_before(known, pair[0])
         verdicts[pair] = year_pairs.verdict_z(known[pair], learnt, peers, register, area_rates, run, pair)
-    return all_years(known, verdicts)
+    return all_years(known, verdicts, run)
 
 
 def all_years(
-    known: dict, verdicts: dict[tuple[str, str], pd.DataFrame], rules: Rules | None = None
+    known: dict, verdicts: dict[tuple[str, str], pd.DataFrame], rules: Parameters | None = None
 ) -> Rehearsal:
     """The table of `one_year` for each placebo pair in `known` (years in front), and the frames behind it.
 

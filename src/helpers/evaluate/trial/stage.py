@@ -22,7 +22,6 @@ from helpers.evaluate.trial import (
     power,
 )
 
-LIGHT_TOUCH_Z = 0.5
 PLANTED_PP = -0.30
 EFFECTS_PP = (0.1, 0.2, 0.3, 0.4)
 WORLDS_POWER, WORLDS_COVERAGE = 40, 60
@@ -71,8 +70,8 @@ def build(
         "coverage_of_trials": checked,
         "placebo": told.table,
         "placebo_nil": placebo.nil(told.table),
-        "density": discontinuity.density(routed["z"].to_numpy("float64"), LIGHT_TOUCH_Z),
-        "continuity": discontinuity.continuity(routed, "z", LIGHT_TOUCH_Z),
+        "density": discontinuity.density(routed["z"].to_numpy("float64"), run.light_z),
+        "continuity": discontinuity.continuity(routed, "z", run.light_z),
         **kept,
         "learning": {
             "last": placebo.in_words(told.last), "parts": parts, "met_pct": 100 * float(last["met"].mean()),
