@@ -134,11 +134,17 @@ def main() -> None:
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
     answer = {
-        "data": "sample" if run.is_sample else "real", "release": run.release, "looked_at": criteria.LOOKED_AT,
-        "bars": table.to_dict("records"), "variants": told.variants.to_dict("records"), "fairness": told.fairness.to_dict("records"),
-        "coverage": told.coverage.to_dict("records"), "trades": told.trades.to_dict("records"), "improved": told.improved.to_dict("records"),
+        "data": "sample" if run.is_sample else "real",
+        "release": run.release,
+        "looked_at": criteria.LOOKED_AT,
+        "bars": table.to_dict("records"),
+        "variants": told.variants.to_dict("records"),
+        "fairness": told.fairness.to_dict("records"),
+        "coverage": told.coverage.to_dict("records"),
+        "trades": told.trades.to_dict("records"),
+        "improved": told.improved.to_dict("records"),
         "moves": moves,
-    }  # fmt: skip
+    }
     (out / "bars.json").write_text(
         json.dumps(answer, indent=1, default=lambda v: v.item() if hasattr(v, "item") else str(v)),
         encoding="utf-8",
@@ -149,10 +155,12 @@ def main() -> None:
     )
     for b in table.itertuples():
         print(
-            f"{b.bar:>3}  {'reached' if b.reached else 'NOT    '}  {b.ours:9.3f}  {b.wanted:<38} n {b.n:>6}  {b.what}"
+            f"{b.bar:>3}  {'reached' if b.reached else 'NOT    '}  {b.ours:9.3f}  {b.wanted:<38} n "
+            f"{b.n:>6}  {b.what}"
         )
     print(
-        f"{int(table['reached'].sum())} of {len(table)} reached. Table: {out / 'bars.html'}, {out / 'bars.json'}"
+        f"{int(table['reached'].sum())} of {len(table)} reached. Table: {out / 'bars.html'}, "
+        f"{out / 'bars.json'}"
     )
 
 

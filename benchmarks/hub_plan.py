@@ -100,10 +100,12 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
             on_map = f"{len(plan.leads)} hubs on the map, {len(plan.leads_left_out)} not"
             taken = time.perf_counter() - start
             print(
-                f"\n== Travel limit {limit:g} km: {on_map}, {len(plan.candidates):,} candidates, {len(solver.chosen)} sites; {taken:.1f} s in all"
+                f"\n== Travel limit {limit:g} km: {on_map}, {len(plan.candidates):,} candidates, "
+                f"{len(solver.chosen)} sites; {taken:.1f} s in all"
             )
             print(
-                f"   {solver.status} in {solver.seconds:.1f} s on {solver.kernel} candidates, {100 * solver.gap:.3f} % below the bound over all"
+                f"   {solver.status} in {solver.seconds:.1f} s on {solver.kernel} candidates, "
+                f"{100 * solver.gap:.3f} % below the bound over all"
             )
             print(plan.comparison.set_index("plan").T.to_string())
             if limit == make().travel_limit_km:
@@ -120,7 +122,8 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
         places = hub_places.offer_places(routed.referrals, plan.leads)
         offers = places.offers.merge(routed.referrals[["urn", "tier"]], on="urn", validate="1:1")
         print(
-            f"places offered in {time.perf_counter() - start:.1f} s; {places.contests['contest'].nunique()} draws with {len(places.contests)} schools"
+            f"places offered in {time.perf_counter() - start:.1f} s; "
+            f"{places.contests['contest'].nunique()} draws with {len(places.contests)} schools"
         )
         print(pd.crosstab([offers["tier"], offers["round"]], offers["outcome"]).to_string())
         print(offers.loc[offers["outcome"] == "offered", "km"].describe(percentiles=[0.5, 0.95]).to_string())
@@ -131,11 +134,13 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
         full = hub_places.place(load, plan.leads, make().light_places, "planning load")
         contests, taken = full.contests["contest"].nunique(), time.perf_counter() - start
         print(
-            f"\n== As many schools as the hubs are meant to reach, {len(load):,}, at the {len(plan.leads)} on the map ({taken:.1f} s)"
+            f"\n== As many schools as the hubs are meant to reach, {len(load):,}, at the {len(plan.leads)} "
+            f"on the map ({taken:.1f} s)"
         )
         print(full.offers["outcome"].value_counts().to_string())
         print(
-            f"{contests} draws between {len(full.contests)} schools; nearer hub full: {full.offers['why'].str.contains('but is full').sum()}"
+            f"{contests} draws between {len(full.contests)} schools; nearer hub full: "
+            f"{full.offers['why'].str.contains('but is full').sum()}"
         )
 
 

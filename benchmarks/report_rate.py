@@ -42,15 +42,20 @@ def main() -> None:
         def notebook(urn: int) -> None:
             done = Path(folder) / f"{urn}.ipynb"
             papermill.execute_notebook(
-                str(NOTEBOOKS / "audit_school.ipynb"), str(done), parameters=run.model_dump(), kernel_name="python3", progress_bar=False,
+                str(NOTEBOOKS / "audit_school.ipynb"),
+                str(done),
+                parameters=run.model_dump(),
+                kernel_name="python3",
+                progress_bar=False,
                 cwd=str(NOTEBOOKS),
-            )  # fmt: skip
+            )
             nbconvert.HTMLExporter().from_filename(str(done))
 
         notebooks = _seconds(notebook, urns[: a.notebooks])
     for name, each in (("page (HTML)", pages), ("PDF", papers), ("notebook of its own, as HTML", notebooks)):
         print(
-            f"{name:<30} {1000 * each:10.1f} ms each   {each / pages:8.0f} times a page   22,000 schools: {22_000 * each / 3600:7.2f} h"
+            f"{name:<30} {1000 * each:10.1f} ms each   {each / pages:8.0f} times a page   22,000 schools: "
+            f"{22_000 * each / 3600:7.2f} h"
         )
 
 

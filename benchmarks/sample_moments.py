@@ -59,10 +59,22 @@ CODES = {
 }
 BUILT_FROM_YEARS = {"persistent_pct": ("2019", "2023"), "severe_pct": ("2019", "2023", "2025")}
 ETHNIC = (
-    "Irish", "any other white background", "white and black Caribbean", "white and black African", "white and Asian",
-    "any other mixed background", "Indian", "Pakistani", "Bangladeshi", "any other Asian background", "Caribbean", "African",
-    "any other black background", "Chinese", "any other ethnic group",
-)  # fmt: skip
+    "Irish",
+    "any other white background",
+    "white and black Caribbean",
+    "white and black African",
+    "white and Asian",
+    "any other mixed background",
+    "Indian",
+    "Pakistani",
+    "Bangladeshi",
+    "any other Asian background",
+    "Caribbean",
+    "African",
+    "any other black background",
+    "Chinese",
+    "any other ethnic group",
+)
 
 
 def logit(pct: pd.Series, pupils: pd.Series) -> pd.Series:

@@ -28,7 +28,10 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install -r requirements.lock"
 )
 AXE = Path(__file__).parent / "assets" / "axe-core-4.14.1" / "axe.min.js"
-AXE_RUN = "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target).join(' ; ')))"
+AXE_RUN = (
+    "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + "
+    "v.nodes.map(n => n.target).join(' ; ')))"
+)
 MANY = 2600
 KINDS = ["assessed", *(status for status, _ in STATUSES)]
 
@@ -268,7 +271,8 @@ def test_everything_can_be_done_by_keyboard(page, pack):
         page.keyboard.press("Tab")
         visited.append(
             page.evaluate(
-                "document.activeElement.id || document.activeElement.dataset.sort || document.activeElement.tagName"
+                "document.activeElement.id || document.activeElement.dataset.sort || "
+                "document.activeElement.tagName"
             )
         )
         if visited[-1] == "attendance":
@@ -279,7 +283,8 @@ def test_everything_can_be_done_by_keyboard(page, pack):
     page.keyboard.press("Enter")
     assert page.get_attribute('th[data-key="attendance"]', "aria-sort") == "ascending"
     seen = page.evaluate(
-        "getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).boxShadow"
+        "getComputedStyle(document.activeElement).outlineStyle + "
+        "getComputedStyle(document.activeElement).boxShadow"
     )
     assert seen not in ("nonenone", ""), "the focus cannot be seen"
     for _ in range(20):

@@ -32,9 +32,16 @@ LINKS = csv_text(LINKS_HEADER, [["100006", "134643", "Elm", "Successor", "01-01-
 def edition(file="gias/points.csv", content=POINTS, dataset="points", **given):
     """One row of a catalogue."""
     row = dict.fromkeys(COLUMNS, "") | {
-        "dataset": dataset, "file": file, "what": "school locations", "period": "2026", "status": "published", "rows": 2,
-        "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "landing_page": "https://example.org/publication",
-    }  # fmt: skip
+        "dataset": dataset,
+        "file": file,
+        "what": "school locations",
+        "period": "2026",
+        "status": "published",
+        "rows": 2,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "landing_page": "https://example.org/publication",
+    }
     return row | given
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.base.params import make
+from helpers.base.fifths import fifths
+from helpers.base.params import DEFAULT, make
 from helpers.evaluate.backtests import forecast, forms, peer_quality, targets
-from helpers.evaluate.backtests.rows import chance_spread, fifths, hit_spread, ratio_with_interval
+from helpers.evaluate.backtests.rows import chance_spread, hit_spread, ratio_with_interval
 from helpers.evaluate.backtests.trades import trades
 from helpers.model.forecast import baseline, shrinkage
 from tests.support import invented_schools
@@ -30,7 +31,7 @@ def seen():
 
 @pytest.fixture(scope="module")
 def based(seen):
-    return {k: forecast.with_baseline(seen[k], [seen["T0"]], ROLLS, 0.8)[0] for k in ("T0", "T1")}
+    return {k: forecast.with_baseline(seen[k], [seen["T0"]], ROLLS, DEFAULT)[0] for k in ("T0", "T1")}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_what_happened_afterwards_cannot_move_the_baseline_or_the_target(seen, b
     otherwise = seen["T1"].assign(
         y_next=lambda t: t["y_next"] + rng.normal(0, 3, len(t)), net=lambda t: t["net"] + 5
     )
-    again = forecast.with_baseline(otherwise, [seen["T0"]], ROLLS, 0.8)[0]
+    again = forecast.with_baseline(otherwise, [seen["T0"]], ROLLS, DEFAULT)[0]
     pd.testing.assert_series_equal(again["baseline_pct"], based["T1"]["baseline_pct"])
     asked = targets.with_targets(again, targets.NO_LINKS, NO_RATES, RUN)
     pd.testing.assert_series_equal(asked["target_absence_pct"], done["T1"]["target_absence_pct"])

@@ -227,9 +227,13 @@ def test_the_notebooks_run_by_papermill_without_a_person(name, fitted, tmp_path)
     import papermill
 
     done = papermill.execute_notebook(
-        NOTEBOOKS / f"{name}.ipynb", tmp_path / "done.ipynb", {"out": fitted.out, "region": "South West"}, kernel_name="python3",
-        progress_bar=False, log_output=False,
-    )  # fmt: skip
+        NOTEBOOKS / f"{name}.ipynb",
+        tmp_path / "done.ipynb",
+        {"out": fitted.out, "region": "South West"},
+        kernel_name="python3",
+        progress_bar=False,
+        log_output=False,
+    )
     assert all(not cell.get("outputs") or cell.outputs[0].output_type != "error" for cell in done.cells)
     text = nbformat.writes(done)
     assert ("South West" in text) and ("widget-view" in text or name == "audit_school")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import pyzipper
-from helpers.base.dictionary import read_dictionary
 
+from helpers.base.contract import dictionary
 from helpers.base.faults import DataRefused
 from helpers.cli import main
 from helpers.share import audience, contents, export, suppression
@@ -213,7 +213,7 @@ def test_public_and_ofsted_get_the_same_figures(made):
 
 
 def test_a_public_export_names_no_restricted_column_with_a_row_per_school(made):
-    frame = read_dictionary()
+    frame = dictionary()
     restricted = set(frame.loc[frame["sensitivity"] == "restricted", "name"]) - {
         "ask_pp",
         "chance_unaided",

@@ -1,4 +1,6 @@
-"""Claims about the order of work: what a person opens comes first, and a failure stops what stands on it alone."""
+"""Claims about the order of work: what a person opens comes first, and a failure stops what stands on it
+alone.
+"""
 
 from __future__ import annotations
 

@@ -133,8 +133,11 @@ def test_changed_circumstances_reopen_a_target_and_fail_nobody():
     after["link_kind"] = ["own", "own", "own", "own", "merged"]
     reopened = changed_circumstances(before, after)
     assert reopened[["urn", "code"]].values.tolist() == [
-        [100_002, "roll_grew"], [100_003, "roll_fell"], [100_004, "sen_rose"], [100_005, "merged"],
-    ]  # fmt: skip
+        [100_002, "roll_grew"],
+        [100_003, "roll_fell"],
+        [100_004, "sen_rose"],
+        [100_005, "merged"],
+    ]
     out = verdicts(base, asks, outcome([11.0] * 5), moved(5), NO_SHOCKS, reopened)
     assert out["verdict"].tolist() == ["missed_by_more_than_noise"] + ["too_early"] * 4
     assert out["words"].iloc[1:].str.contains("set anew").all()
@@ -315,10 +318,14 @@ def test_a_shock_recorded_for_an_authority_reaches_its_schools_of_that_phase(ill
 
 def test_the_movement_is_that_of_region_and_phase_and_england_where_it_has_none():
     rates = pd.DataFrame(
-        [("2022-23", "region", "London", "primary", 6.0), ("2023-24", "region", "London", "primary", 5.2),
-         ("2022-23", "england", "England", "primary", 6.1), ("2023-24", "england", "England", "primary", 5.8)],
+        [
+            ("2022-23", "region", "London", "primary", 6.0),
+            ("2023-24", "region", "London", "primary", 5.2),
+            ("2022-23", "england", "England", "primary", 6.1),
+            ("2023-24", "england", "England", "primary", 5.8),
+        ],
         columns=["year", "geography", "area_name", "phase", "rate_pct"],
-    ).assign(measure="absence")  # fmt: skip
+    ).assign(measure="absence")
     here = pd.DataFrame(
         {
             "urn": [1, 2, 3],

@@ -179,7 +179,10 @@ def test_the_format_pages_name_every_column_and_every_code():
 
 
 HAND = ",".join(REQUIRED) + "\n"
-LINE = "school,100001,,2023-11-06,2023-11-10,illness,0.4,Letter of the health protection team of 8 November 2023,A. Head,2023-11-20"
+LINE = (
+    "school,100001,,2023-11-06,2023-11-10,illness,0.4,Letter of the health protection team of 8 "
+    "November 2023,A. Head,2023-11-20"
+)
 
 
 def test_a_recorded_shock_is_read(tmp_path):

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.base.dictionary import columns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.base.contract import columns
 from helpers.base.faults import DataRefused
 from helpers.base.params import REGIONS
 from helpers.ingest import age_ranges
@@ -47,9 +47,14 @@ def readings(census, absence, link_rows=(), detail=()):
         {"year": [NEW], "geography": "la", "area_code": "201", "area_name": "Camden", "region_name": "London"}
     )
     return Readings(
-        census=conform(c, "census"), absence=conform(a, "absence"), links=links(*link_rows), census_detail=conform(d, "census_detail"),
-        area_rates=conform(rates.assign(phase="primary", measure="absence", rate_pct=5.0, file="rates.csv"), "area_rates"),
-    )  # fmt: skip
+        census=conform(c, "census"),
+        absence=conform(a, "absence"),
+        links=links(*link_rows),
+        census_detail=conform(d, "census_detail"),
+        area_rates=conform(
+            rates.assign(phase="primary", measure="absence", rate_pct=5.0, file="rates.csv"), "area_rates"
+        ),
+    )
 
 
 def panel_of(r, release=NEW):
@@ -174,18 +179,31 @@ def test_a_merged_figure_lies_between_those_of_its_parts(parts):
 
 def test_statuses_follow_their_order():
     census = [
-        (A, NEW, "primary", 200), (B, NEW, "ap", 40), (C, NEW, "nursery", 60), (D, NEW, "special", 90), (100005, NEW, "primary", 20),
-        (100006, NEW, "primary", 250), (100007, NEW, "primary", 150), (100008, NEW, "primary", 150),
-    ]  # fmt: skip
+        (A, NEW, "primary", 200),
+        (B, NEW, "ap", 40),
+        (C, NEW, "nursery", 60),
+        (D, NEW, "special", 90),
+        (100005, NEW, "primary", 20),
+        (100006, NEW, "primary", 250),
+        (100007, NEW, "primary", 150),
+        (100008, NEW, "primary", 150),
+    ]
     detail = [(100007, NEW, "primary", 150, "2023-01-01"), (100008, NEW, "primary", 150, "2023-01-01")]
     absence = [(u, NEW, 6.0) for u in (A, D, 100005, 100007, 100008, 100009)]
     register = build_register(
         readings(census, absence, [(100008, 100010, "Predecessor")], detail), NEW
     ).set_index("urn")
     expected = {
-        A: "assessed", B: "alternative_provision", C: "nursery", D: "special_range_only", 100005: "tiny", 100006: "no_published_absence",
-        100007: "new", 100008: "assessed", 100009: "not_in_census",
-    }  # fmt: skip
+        A: "assessed",
+        B: "alternative_provision",
+        C: "nursery",
+        D: "special_range_only",
+        100005: "tiny",
+        100006: "no_published_absence",
+        100007: "new",
+        100008: "assessed",
+        100009: "not_in_census",
+    }
     got = register["status"].to_dict()
     # the small census of this test lacks most features, so schools with a detailed row are judged by what
     # that row holds
@@ -269,13 +287,23 @@ def years(first, last, each=30.0):
 @pytest.mark.parametrize(
     ("phase", "first", "last", "more", "block"),
     [
-        ("primary", 0, 6, {}, "primary"), ("primary", 0, 2, {}, "infant"), ("primary", 3, 6, {}, "junior"), ("primary", 0, 4, {}, "first"),
-        ("primary", 3, 7, {}, "middle"), ("secondary", 7, 11, {}, "secondary"), ("secondary", 7, 13, {}, "secondary"),
-        ("secondary", 7, 13, {"admissions_policy": "Selective"}, "secondary_selective"), ("secondary", 5, 8, {}, "middle"),
-        ("secondary", 0, 11, {}, "all_through"), ("secondary", 9, 13, {}, "upper"), ("secondary", 10, 13, {}, "fourteen_plus"),
-        ("secondary", 12, 13, {}, "sixteen_plus"), ("special", 0, 13, {}, "special"), ("ap", 7, 11, {}, "ap"),
+        ("primary", 0, 6, {}, "primary"),
+        ("primary", 0, 2, {}, "infant"),
+        ("primary", 3, 6, {}, "junior"),
+        ("primary", 0, 4, {}, "first"),
+        ("primary", 3, 7, {}, "middle"),
+        ("secondary", 7, 11, {}, "secondary"),
+        ("secondary", 7, 13, {}, "secondary"),
+        ("secondary", 7, 13, {"admissions_policy": "Selective"}, "secondary_selective"),
+        ("secondary", 5, 8, {}, "middle"),
+        ("secondary", 0, 11, {}, "all_through"),
+        ("secondary", 9, 13, {}, "upper"),
+        ("secondary", 10, 13, {}, "fourteen_plus"),
+        ("secondary", 12, 13, {}, "sixteen_plus"),
+        ("special", 0, 13, {}, "special"),
+        ("ap", 7, 11, {}, "ap"),
     ],
-)  # fmt: skip
+)
 def test_blocks_follow_age_range_and_selection(phase, first, last, more, block):
     row = (
         years(first, last)

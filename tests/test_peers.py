@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from helpers.base.faults import NotFound
+from helpers.base.params import make
 from helpers.model.context import fit_context
 from helpers.model.forecast import fit_forecast
 from helpers.peers.search import PEER_COLUMNS, coordinates, find_peers, nearest, why
 from tests.support import invented_schools
 
-PARAMETERS = SimpleNamespace(peers_k=20, region_penalty=0.3, named_max=4, named_cap=6)
+PARAMETERS = make(peers_k=20, region_penalty=0.3, named_max=4, named_cap=6)
 
 
 @pytest.fixture(scope="module")

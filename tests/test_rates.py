@@ -12,9 +12,18 @@ from helpers.ingest.rates import choose_weights, roll_up, sessions_of, weighted_
 def schools(**columns):
     n = len(next(iter(columns.values())))
     base = dict(
-        urn=range(100001, 100001 + n), la_code="201", la_name="A", region_name="London", phase="primary", in_census=True,
-        publication="performance_tables", absence_pct=5.0, persistent_pct=15.0, roll=100.0, weight_r_to_11=90.0,
-    )  # fmt: skip
+        urn=range(100001, 100001 + n),
+        la_code="201",
+        la_name="A",
+        region_name="London",
+        phase="primary",
+        in_census=True,
+        publication="performance_tables",
+        absence_pct=5.0,
+        persistent_pct=15.0,
+        roll=100.0,
+        weight_r_to_11=90.0,
+    )
     return pd.DataFrame(base | columns, index=range(n))
 
 
@@ -98,9 +107,15 @@ def test_spread_is_that_of_schools_weighted_and_zero_for_one_school():
 
 def test_session_counts_come_from_whichever_publication_has_them():
     absence = pd.DataFrame(
-        {"urn": [1, 1, 2], "year": ["2022-23"] * 3, "publication": ["performance_tables", "ees", "ees"],
-         "possible_sessions": [np.nan, 100.0, 200.0], "missed_sessions": [np.nan, 7.0, 8.0], "enrolments": [np.nan, 1.0, 2.0]}
-    )  # fmt: skip
+        {
+            "urn": [1, 1, 2],
+            "year": ["2022-23"] * 3,
+            "publication": ["performance_tables", "ees", "ees"],
+            "possible_sessions": [np.nan, 100.0, 200.0],
+            "missed_sessions": [np.nan, 7.0, 8.0],
+            "enrolments": [np.nan, 1.0, 2.0],
+        }
+    )
     out = sessions_of(absence, "2022-23")
     assert out["missed_sessions"].to_dict() == {1: 7.0, 2: 8.0}
 

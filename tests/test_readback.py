@@ -131,7 +131,10 @@ def test_a_page_that_shows_another_figure_fails_and_is_named(country, tmp_path):
 
 def test_marked_figures_are_found_in_any_order_of_attributes_and_with_markup_inside(tmp_path):
     (tmp_path / "100001.html").write_text(
-        "<data class='f' id='absence_pct' value='5.2'><b>5.2</b>&nbsp;%</data> <data value=\"1\">no id</data>",
+        (
+            "<data class='f' id='absence_pct' value='5.2'><b>5.2</b>&nbsp;%</data> <data value=\"1\">no "
+            "id</data>"
+        ),
         encoding="utf-8",
     )
     (tmp_path / "index.html").write_text('<data id="absence_pct" value="9">9</data>', encoding="utf-8")

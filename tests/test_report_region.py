@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.base import dictionary, text
+from helpers.base import contract, text
 from helpers.report import geopackage, maps, region, region_summary, region_table
 from helpers.report.inputs import PackInputs
 from tests.support.report_region import LAS, write_region
@@ -72,7 +72,7 @@ def test_every_column_of_the_geopackage_is_explained(package):
     for layer in ("schools", "local_authorities"):
         columns = set(gpd.read_file(package, layer=layer).columns) - {"geometry"}
         assert columns == set(told.loc[told["layer"] == layer, "name"])
-    names = set(dictionary.read_dictionary()["name"]) | {"pupil_days"}
+    names = set(contract.dictionary()["name"]) | {"pupil_days"}
     assert set(told.loc[told["layer"] == "schools", "name"]) <= names
     assert (told["label"] != told["name"]).all()
 

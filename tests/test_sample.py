@@ -20,8 +20,16 @@ from helpers.ingest.readers import read_folder
 
 LARGEST_FILE, LARGEST_TOTAL = 4_000_000, 6_000_000
 REGIONS = {
-    "North East", "North West", "Yorkshire and The Humber", "East Midlands", "West Midlands", "East of England", "London", "South East", "South West",
-}  # fmt: skip
+    "North East",
+    "North West",
+    "Yorkshire and The Humber",
+    "East Midlands",
+    "West Midlands",
+    "East of England",
+    "London",
+    "South East",
+    "South West",
+}
 
 
 @pytest.fixture(scope="module")

@@ -227,6 +227,16 @@ def test_the_calendar_is_sound():
     calendar = read_calendar()
     assert (calendar["end"] >= calendar["start"]).all() and calendar["source"].str.len().gt(10).all()
     assert set(calendar["measure"]) <= set(MEASURES)
-    known = {"England", "North East", "North West", "Yorkshire and The Humber", "East Midlands", "West Midlands", "East of England", "London",
-             "South East", "South West"}  # fmt: skip
+    known = {
+        "England",
+        "North East",
+        "North West",
+        "Yorkshire and The Humber",
+        "East Midlands",
+        "West Midlands",
+        "East of England",
+        "London",
+        "South East",
+        "South West",
+    }
     assert {area for areas in calendar["areas"] for area in areas} <= known

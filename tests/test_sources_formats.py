@@ -166,13 +166,29 @@ def spc_row(**given):
     """One row of the SPC layout: an invented primary school of 200 pupils; counts not given are zero."""
     row = {column: "0" for column in FORMATS[0].columns}
     row |= {
-        "time_period": "202223", "urn": "100000", "old_la_code": "201", "la_name": "Ambleshire", "new_la_code": "E09000001",
-        "region_name": "Yorkshire and the Humber", "school_name": "Elm", "phase_type_grouping": "State-funded primary",
-        "typeofestablishment_name": "Community school", "headcount of pupils": "200", "headcount total girls": "100",
-        "headcount total boys": "99", "urban_rural": "(England/Wales) Rural village", "school_postcode": "NULL", "trust": "",
-        "denomination": "Islam", "admissions_policy": "Unknown", "opendate": "01/09/2012", "all_through_school": "Yes",
-        "middle_school": "", "academy_flag": "LA Maintained", "sex_of_school_description": "Mixed",
-    }  # fmt: skip
+        "time_period": "202223",
+        "urn": "100000",
+        "old_la_code": "201",
+        "la_name": "Ambleshire",
+        "new_la_code": "E09000001",
+        "region_name": "Yorkshire and the Humber",
+        "school_name": "Elm",
+        "phase_type_grouping": "State-funded primary",
+        "typeofestablishment_name": "Community school",
+        "headcount of pupils": "200",
+        "headcount total girls": "100",
+        "headcount total boys": "99",
+        "urban_rural": "(England/Wales) Rural village",
+        "school_postcode": "NULL",
+        "trust": "",
+        "denomination": "Islam",
+        "admissions_policy": "Unknown",
+        "opendate": "01/09/2012",
+        "all_through_school": "Yes",
+        "middle_school": "",
+        "academy_flag": "LA Maintained",
+        "sex_of_school_description": "Mixed",
+    }
     return row | given
 
 
@@ -295,11 +311,25 @@ def test_an_unknown_indicator_area_or_year_is_refused(tmp_path, column, value, c
 @pytest.mark.parametrize("layout", [0, 1, 2])
 def test_all_three_layouts_of_the_register_give_the_same(tmp_path, layout):
     values = {
-        "school_name": "Elm", "la_code": "202.0", "school_type": "Academy converter", "phase": "All-through", "status": "Open",
-        "low_age": "4.0", "high_age": "18", "sex_of_school": "Mixed", "admissions_policy": "Non-selective", "denomination": "Does not apply",
-        "capacity": "", "trust_name": "The Trees Trust", "urban_rural": "(England/Wales) Urban city and town", "easting": "528159",
-        "northing": "184498.0", "open_date": "01-09-2012", "close_date": "", "lsoa_code": "E01000902",
-    }  # fmt: skip
+        "school_name": "Elm",
+        "la_code": "202.0",
+        "school_type": "Academy converter",
+        "phase": "All-through",
+        "status": "Open",
+        "low_age": "4.0",
+        "high_age": "18",
+        "sex_of_school": "Mixed",
+        "admissions_policy": "Non-selective",
+        "denomination": "Does not apply",
+        "capacity": "",
+        "trust_name": "The Trees Trust",
+        "urban_rural": "(England/Wales) Urban city and town",
+        "easting": "528159",
+        "northing": "184498.0",
+        "open_date": "01-09-2012",
+        "close_date": "",
+        "lsoa_code": "E01000902",
+    }
     header = ["URN", *(NAMES[name][layout] for name in values)]
     write(tmp_path / "a.csv", header, [["100049.0", *values.values()]], "cp1252")
     readings = read_folder(tmp_path)

@@ -78,9 +78,15 @@ def test_every_published_school_rate_is_read_unchanged(real, open_data):
 
 def test_rows_of_the_frames_and_what_was_left_out(real):
     assert real.absence.groupby(["publication", "year"]).size().to_dict() == {
-        ("ees", "2016-17"): 3601, ("ees", "2017-18"): 3613, ("ees", "2018-19"): 3516, ("ees", "2021-22"): 2839, ("ees", "2022-23"): 2874,
-        ("ees", "2023-24"): 1453, ("performance_tables", "2018-19"): 21214, ("performance_tables", "2022-23"): 21281,
-    }  # fmt: skip
+        ("ees", "2016-17"): 3601,
+        ("ees", "2017-18"): 3613,
+        ("ees", "2018-19"): 3516,
+        ("ees", "2021-22"): 2839,
+        ("ees", "2022-23"): 2874,
+        ("ees", "2023-24"): 1453,
+        ("performance_tables", "2018-19"): 21214,
+        ("performance_tables", "2022-23"): 21281,
+    }
     assert real.census.groupby("year").size().to_dict() == {
         "2018-19": 23942 - 1935 - 3,
         "2022-23": 24436 - 2408 - 3,
@@ -108,9 +114,12 @@ def test_ethnic_groups_make_the_whole_headcount(real):
 
 def test_pupils_of_reception_to_year_11_are_those_published(real, open_data):
     stages = [
-        "Number of reception pupils (year R)", "Number of key stage 1 pupils (years 1 and 2)", "Number of key stage 2 pupils (years 3 to 6)",
-        "Number of key stage 3 pupils (years 7 to 9)", "Number of key stage 4 pupils (years 10 and 11)",
-    ]  # fmt: skip
+        "Number of reception pupils (year R)",
+        "Number of key stage 1 pupils (years 1 and 2)",
+        "Number of key stage 2 pupils (years 3 to 6)",
+        "Number of key stage 3 pupils (years 7 to 9)",
+        "Number of key stage 4 pupils (years 10 and 11)",
+    ]
     path = open_data / "school-census" / "spc_school_level_underlying_data_202223.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as stream:
         covered = (

@@ -123,9 +123,12 @@ from helpers import evaluate, show
 evaluate.trial.load(1)
 """
     assert set(imports_of(text)) == {
-        "helpers.model.context", "helpers.peers.stage", "helpers.evaluate", "helpers.evaluate.trial",
+        "helpers.model.context",
+        "helpers.peers.stage",
+        "helpers.evaluate",
+        "helpers.evaluate.trial",
         "helpers.base.show",
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture

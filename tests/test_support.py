@@ -23,10 +23,18 @@ def schools(status: list[str]) -> pd.DataFrame:
     phase = ["special" if s == "special_range_only" else "secondary" for s in status]
     return pd.DataFrame(
         {
-            "urn": 100_000 + np.arange(n), "school_name": [f"Invented {i}" for i in range(n)], "la_name": "Somewhere", "region_name": "London",
-            "phase": phase, "status": status, "roll": 800.0, "trust_name": "A Trust", "easting": 1000.0 * np.arange(n), "northing": 0.0,
+            "urn": 100_000 + np.arange(n),
+            "school_name": [f"Invented {i}" for i in range(n)],
+            "la_name": "Somewhere",
+            "region_name": "London",
+            "phase": phase,
+            "status": status,
+            "roll": 800.0,
+            "trust_name": "A Trust",
+            "easting": 1000.0 * np.arange(n),
+            "northing": 0.0,
         }
-    )  # fmt: skip
+    )
 
 
 def verdict(urn: int, year: str, z: float, word: str | None = None, **more) -> dict:

@@ -302,11 +302,15 @@ def test_nobody_on_the_list_is_no_offer_and_no_error():
 def test_hubs_that_cannot_be_placed_are_listed_with_the_reason():
     register = pd.DataFrame(
         {
-            "urn": [1, 2, 3, 4], "region_name": "London", "phase": ["primary", "secondary", "special", "primary"],
+            "urn": [1, 2, 3, 4],
+            "region_name": "London",
+            "phase": ["primary", "secondary", "special", "primary"],
             "all_through": [False, True, None, None],
-            "easting": [1.0, 2.0, 3.0, np.nan], "northing": 0.0, "trust_name": pd.Series(["A", None, None, None], dtype="str"),
+            "easting": [1.0, 2.0, 3.0, np.nan],
+            "northing": 0.0,
+            "trust_name": pd.Series(["A", None, None, None], dtype="str"),
         }
-    )  # fmt: skip
+    )
     hubs = pd.DataFrame(
         {
             "school_name": list("abcdefg"),
@@ -320,5 +324,8 @@ def test_hubs_that_cannot_be_placed_are_listed_with_the_reason():
         and leads["trust_name"].iloc[0] == "A"
     )
     assert dict(zip(left_out["school_name"], left_out["code"], strict=True)) == {
-        "c": "not_mainstream", "d": "no_point", "e": "not_in_register", "f": "no_urn",
-    }  # fmt: skip
+        "c": "not_mainstream",
+        "d": "no_point",
+        "e": "not_in_register",
+        "f": "no_urn",
+    }

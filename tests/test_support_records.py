@@ -33,7 +33,10 @@ def test_a_documented_file_is_read(read):
     rows = read(
         "\ufeff"
         + HEADER
-        + '100000,ambition,94.5,2026-01-31,"agreed with the head,\nin person",J Smith\n\n100001,challenge,,2026-02-01,wrong peers,A Head\n'
+        + (
+            '100000,ambition,94.5,2026-01-31,"agreed with the head,\nin person",J '
+            "Smith\n\n100001,challenge,,2026-02-01,wrong peers,A Head\n"
+        )
     )
     assert rows["urn"].tolist() == [100_000, 100_001] and rows["kind"].tolist() == ["ambition", "challenge"]
     assert (
@@ -119,7 +122,10 @@ def listed():
 def test_records_stand_beside_the_referral_and_take_nobody_off_it(read, listed):
     records = read(
         HEADER
-        + "100000,ambition,94,2026-01-31,first,J\n100000,ambition,95,2026-02-10,second,J\n100001,challenge,95,2026-02-01,roll was wrong,Head\n"
+        + (
+            "100000,ambition,94,2026-01-31,first,J\n100000,ambition,95,2026-02-10,second,J\n100001,challenge,95,2026-02-01,roll "
+            "was wrong,Head\n"
+        )
     )
     out = routing.with_records(listed, records).set_index("urn")
     assert len(out) == len(listed) and out.loc[100_000, "agreed_attendance_pct"] == 95

@@ -149,10 +149,13 @@ def kept():
     chance = rng.uniform(0.05, 0.6, n)
     return pd.DataFrame(
         {
-            "la_code": rng.integers(200, 350, n).astype("str"), "chance_unaided": chance, "met": rng.random(n) < chance,
-            "start": rng.integers(1, 6, n), "fsm": rng.integers(1, 6, n).astype("float64"),
+            "la_code": rng.integers(200, 350, n).astype("str"),
+            "chance_unaided": chance,
+            "met": rng.random(n) < chance,
+            "start": rng.integers(1, 6, n),
+            "fsm": rng.integers(1, 6, n).astype("float64"),
         }
-    )  # fmt: skip
+    )
 
 
 def test_promises_that_are_kept_are_called_kept(kept):
@@ -237,10 +240,13 @@ def test_only_changes_that_the_limits_allow_are_tried():
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (-0.5, -0.3, "offering it more widely"), (-0.5, -0.1, "larger trial"), (0.1, 0.3, "did worse"), (-0.1, 0.1, "ruled out"),
+        (-0.5, -0.3, "offering it more widely"),
+        (-0.5, -0.1, "larger trial"),
+        (0.1, 0.3, "did worse"),
+        (-0.1, 0.1, "ruled out"),
         (-0.4, 0.1, "nothing yet"),
     ],
-)  # fmt: skip
+)
 def test_a_trial_supports_what_its_interval_allows_and_no_more(low, high, said):
     row = {"effect_pp": (low + high) / 2, "lower95_pp": low, "upper95_pp": high}
     assert said in changes.from_trial(row, 0.2, 0.25)

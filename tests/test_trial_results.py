@@ -186,8 +186,9 @@ def test_groups_that_differ_by_noise_alone_are_told_the_same():
 
 
 @given(
-    effect=st.lists(st.floats(-2, 2), min_size=3, max_size=8), seed=st.integers(0, 99),
-)  # fmt: skip
+    effect=st.lists(st.floats(-2, 2), min_size=3, max_size=8),
+    seed=st.integers(0, 99),
+)
 def test_shrinkage_draws_every_group_towards_the_mean_and_never_past_it(effect, seed):
     se = np.random.default_rng(seed).uniform(0.05, 0.5, len(effect))
     found = pd.DataFrame({"group": range(len(effect)), "schools": 50, "effect_pp": effect, "se_pp": se})

@@ -27,19 +27,39 @@ SNAPSHOT_WEEKS = (3, 5, 6, 8, 10, 12, 14, 18, 20, 22, 25, 27, 29, 33, 36, 40, 43
 # Shares of absence by reason (autumn 2024 nationally, rounded): illness, medical, religious, excluded,
 # reduced timetable, holiday.
 REASONS = {
-    "Primary": (0.545, 0.049, 0.012, 0.006, 0.025, 0.107), "Secondary": (0.422, 0.043, 0.007, 0.036, 0.036, 0.040),
+    "Primary": (0.545, 0.049, 0.012, 0.006, 0.025, 0.107),
+    "Secondary": (0.422, 0.043, 0.007, 0.036, 0.036, 0.040),
     "Special": (0.398, 0.077, 0.004, 0.013, 0.111, 0.032),
-}  # fmt: skip
+}
 SEASON = {"Primary": 0.07, "Secondary": 0.04, "Special": 0.03}
 MEASURES = (
-    "possible_sessions", "overall_absence", "authorised_absence", "unauthorised_absence", "reason_i_authorised_illness",
-    "reason_m_authorised_medical_dental", "reason_r_authorised_religious_observance", "reason_e_authorised_excluded",
-    "reason_c2_authorised_temp_reduced_timetable", "reason_g_unauthorised_holiday",
-)  # fmt: skip
+    "possible_sessions",
+    "overall_absence",
+    "authorised_absence",
+    "unauthorised_absence",
+    "reason_i_authorised_illness",
+    "reason_m_authorised_medical_dental",
+    "reason_r_authorised_religious_observance",
+    "reason_e_authorised_excluded",
+    "reason_c2_authorised_temp_reduced_timetable",
+    "reason_g_unauthorised_holiday",
+)
 HEADER = [
-    "published", "time_period", "time_identifier", "geographic_level", "region_code", "region_name", "new_la_code", "la_name", "education_phase",
-    "num_schools", "total_num_schools", "enrolments", *MEASURES, "overall_absence_perc",
-]  # fmt: skip
+    "published",
+    "time_period",
+    "time_identifier",
+    "geographic_level",
+    "region_code",
+    "region_name",
+    "new_la_code",
+    "la_name",
+    "education_phase",
+    "num_schools",
+    "total_num_schools",
+    "enrolments",
+    *MEASURES,
+    "overall_absence_perc",
+]
 REDUCED_TIMETABLE = MEASURES.index("reason_c2_authorised_temp_reduced_timetable")
 
 

@@ -14,9 +14,13 @@ from .world import World
 COLUMNS = Path(__file__).with_name("spc_columns.txt").read_text(encoding="utf-8").split("\n")[:-1]
 GROUP_NAMES = ["Nursery 1", "Nursery 2", "Reception", *(f"Year group {k}" for k in range(1, 14))]
 PHASE = {
-    "primary": "State-funded primary", "secondary": "State-funded secondary", "special": "State-funded special school",
-    "ap": "State-funded AP school", "nursery": "State-funded nursery", "independent": "Independent school",
-}  # fmt: skip
+    "primary": "State-funded primary",
+    "secondary": "State-funded secondary",
+    "special": "State-funded special school",
+    "ap": "State-funded AP school",
+    "nursery": "State-funded nursery",
+    "independent": "Independent school",
+}
 # Columns that the census does not collect from independent schools.
 NOT_COLLECTED = ("number of ", "Number of ", "% of ", "Infants ")
 ALWAYS = "number of pupils of compulsory school age and above (rounded)"
@@ -66,19 +70,41 @@ def _identity(world: World, i: int) -> dict[str, object]:
         "Independent" if s["phase"] == "independent" else "Academy" if s["academy"] else "LA Maintained"
     )
     return {
-        "time_period": "202223", "time_identifier": "Academic year", "geographic_level": "School", "country_code": "E92000001",
-        "country_name": "England", "region_name": s["region"], "region_code": la.region_code, "urn": urn_in(world.register, 2023)[i],
-        "old_la_code": la.la_code, "la_name": la.name, "new_la_code": la.ons_code, "estab": s["estab"], "school_name": s["name"],
-        "laestab": f"{la.la_code}{s['estab']}", "phase_type_grouping": phase, "trust": s["trust"], "opendate": s["opened"],
-        "sex_of_school_description": s["sex"], "typeofestablishment_name": s["school_type"], "middle_school": middle,
-        "all_through_school": "Yes" if s["kind"] == "all_through" else "", "hospital_school": "",
-        "denomination": s["church"] or "No religious character", "admissions_policy": admissions,
-        "district_administrative_code": la.ons_code, "district_administrative_name": la.name,
-        "parl_con_code": f"X14{la.index * 3 + i % 3 + 1:06d}", "parl_con_name": f"{la.name} {('East', 'Central', 'West')[i % 3]}",
-        "ward_code": f"X05{la.index * 40 + i % 40 + 1:06d}", "ward_name": f"{la.name} Ward {i % 40 + 1}", "urban_rural": s["urban_rural"],
-        "school_postcode": s["postcode"], "academy_flag": governance,
+        "time_period": "202223",
+        "time_identifier": "Academic year",
+        "geographic_level": "School",
+        "country_code": "E92000001",
+        "country_name": "England",
+        "region_name": s["region"],
+        "region_code": la.region_code,
+        "urn": urn_in(world.register, 2023)[i],
+        "old_la_code": la.la_code,
+        "la_name": la.name,
+        "new_la_code": la.ons_code,
+        "estab": s["estab"],
+        "school_name": s["name"],
+        "laestab": f"{la.la_code}{s['estab']}",
+        "phase_type_grouping": phase,
+        "trust": s["trust"],
+        "opendate": s["opened"],
+        "sex_of_school_description": s["sex"],
+        "typeofestablishment_name": s["school_type"],
+        "middle_school": middle,
+        "all_through_school": "Yes" if s["kind"] == "all_through" else "",
+        "hospital_school": "",
+        "denomination": s["church"] or "No religious character",
+        "admissions_policy": admissions,
+        "district_administrative_code": la.ons_code,
+        "district_administrative_name": la.name,
+        "parl_con_code": f"X14{la.index * 3 + i % 3 + 1:06d}",
+        "parl_con_name": f"{la.name} {('East', 'Central', 'West')[i % 3]}",
+        "ward_code": f"X05{la.index * 40 + i % 40 + 1:06d}",
+        "ward_name": f"{la.name} Ward {i % 40 + 1}",
+        "urban_rural": s["urban_rural"],
+        "school_postcode": s["postcode"],
+        "academy_flag": governance,
         "school_size": "Up to 100 pupils" if size <= 0 else f"{size}01 to {size + 1}00 pupils",
-    }  # fmt: skip
+    }
 
 
 def _ages(name: str, sex: str) -> list[str]:
@@ -111,14 +137,23 @@ def _pupils(world: World, i: int) -> dict[str, object]:
     groups = world.groups[i]
     half = total["full"] * 2 + total["part"]
     return out | {
-        "Number of early year pupils (years E1 and E2)": 0, "Number of nursery pupils (years N1 and N2)": groups[:2].sum(),
-        "Number of reception pupils (year R)": groups[2], "Number of key stage 1 pupils (years 1 and 2)": groups[3:5].sum(),
-        "Number of key stage 2 pupils (years 3 to 6)": groups[5:9].sum(), "Number of key stage 3 pupils (years 7 to 9)": groups[9:12].sum(),
-        "Number of key stage 4 pupils (years 10 and 11)": groups[12:14].sum(), "Number of key stage 5 pupils (years 12 to 14)": groups[14:].sum(),
-        "Number of pupils not reception or key stage 1 to 5": 0, "headcount total girls": total["girls"], "headcount total boys": total["boys"],
-        "full time pupils": total["full"], "part time pupils": total["part"], "headcount of pupils": roll,
-        "fte pupils": f"{half // 2}.{half % 2 * 5}", ALWAYS: groups[3:].sum(),
-    }  # fmt: skip
+        "Number of early year pupils (years E1 and E2)": 0,
+        "Number of nursery pupils (years N1 and N2)": groups[:2].sum(),
+        "Number of reception pupils (year R)": groups[2],
+        "Number of key stage 1 pupils (years 1 and 2)": groups[3:5].sum(),
+        "Number of key stage 2 pupils (years 3 to 6)": groups[5:9].sum(),
+        "Number of key stage 3 pupils (years 7 to 9)": groups[9:12].sum(),
+        "Number of key stage 4 pupils (years 10 and 11)": groups[12:14].sum(),
+        "Number of key stage 5 pupils (years 12 to 14)": groups[14:].sum(),
+        "Number of pupils not reception or key stage 1 to 5": 0,
+        "headcount total girls": total["girls"],
+        "headcount total boys": total["boys"],
+        "full time pupils": total["full"],
+        "part time pupils": total["part"],
+        "headcount of pupils": roll,
+        "fte pupils": f"{half // 2}.{half % 2 * 5}",
+        ALWAYS: groups[3:].sum(),
+    }
 
 
 def _characteristics(world: World, i: int) -> dict[str, object]:

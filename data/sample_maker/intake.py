@@ -17,10 +17,23 @@ LATENTS = ("fsm6", "sen", "ehcp", "eal", "white_british", "grt", "log_roll", "id
 # Rolls by kind (mean of the log, spread); the phase's own spread between authorities and regions comes on
 # top.
 LOG_ROLL = {
-    "primary": (5.43, 0.50), "infant": (5.25, 0.40), "junior": (5.55, 0.38), "first": (4.90, 0.45), "middle_primary": (5.70, 0.2),
-    "secondary": (6.92, 0.36), "selective": (7.03, 0.17), "middle": (6.10, 0.40), "upper": (6.85, 0.25), "all_through": (7.12, 0.36),
-    "technical": (5.9, 0.3), "sixteen_plus": (6.4, 0.4), "special": (4.85, 0.50), "ap": (3.7, 0.6), "nursery": (4.55, 0.3), "independent": (5.4, 0.7),
-}  # fmt: skip
+    "primary": (5.43, 0.50),
+    "infant": (5.25, 0.40),
+    "junior": (5.55, 0.38),
+    "first": (4.90, 0.45),
+    "middle_primary": (5.70, 0.2),
+    "secondary": (6.92, 0.36),
+    "selective": (7.03, 0.17),
+    "middle": (6.10, 0.40),
+    "upper": (6.85, 0.25),
+    "all_through": (7.12, 0.36),
+    "technical": (5.9, 0.3),
+    "sixteen_plus": (6.4, 0.4),
+    "special": (4.85, 0.50),
+    "ap": (3.7, 0.6),
+    "nursery": (4.55, 0.3),
+    "independent": (5.4, 0.7),
+}
 # Selective schools take in fewer disadvantaged pupils; nurseries and pupil referral units differ from the
 # phase they borrow from.
 OFFSETS = {

@@ -7,9 +7,33 @@ from __future__ import annotations
 import numpy as np
 
 HEADS = (
-    "Aeld", "Brannoc", "Corvel", "Dreth", "Elvern", "Fenloc", "Gorrel", "Hathrim", "Ilvas", "Jorvan", "Kelthor", "Lorrim", "Morvad",
-    "Nethis", "Ormesk", "Pendrax", "Quillan", "Rosmer", "Sarnoc", "Tavrel", "Ulverd", "Vorst", "Wexmar", "Yarrod", "Zellan", "Thyrse",
-)  # fmt: skip
+    "Aeld",
+    "Brannoc",
+    "Corvel",
+    "Dreth",
+    "Elvern",
+    "Fenloc",
+    "Gorrel",
+    "Hathrim",
+    "Ilvas",
+    "Jorvan",
+    "Kelthor",
+    "Lorrim",
+    "Morvad",
+    "Nethis",
+    "Ormesk",
+    "Pendrax",
+    "Quillan",
+    "Rosmer",
+    "Sarnoc",
+    "Tavrel",
+    "Ulverd",
+    "Vorst",
+    "Wexmar",
+    "Yarrod",
+    "Zellan",
+    "Thyrse",
+)
 TAILS = (
     "mere",
     "wold",

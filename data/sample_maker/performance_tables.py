@@ -145,8 +145,18 @@ def _counts(world: World, year: int, i: int) -> dict[str, int]:
         else max(int(round(roll * world.now["r_to_11"][i] / world.now["roll"][i])), 0)
     )
     fsm6 = min(int(frame["fsm6"][i]), base)
-    return dict(roll=roll, girls=girls, ehcp=int(frame["ehcp"][i]), sen=int(frame["sen"][i]), eal=eal, english=roll - eal - unknown, unknown=unknown,
-                fsm=int(frame["fsm"][i]), fsm6=fsm6, base=base)  # fmt: skip
+    return dict(
+        roll=roll,
+        girls=girls,
+        ehcp=int(frame["ehcp"][i]),
+        sen=int(frame["sen"][i]),
+        eal=eal,
+        english=roll - eal - unknown,
+        unknown=unknown,
+        fsm=int(frame["fsm"][i]),
+        fsm6=fsm6,
+        base=base,
+    )
 
 
 def girls_on_roll(world: World, i: int) -> int:

@@ -18,25 +18,78 @@ CODES = (
     ("PriUnauth", "Unauthorised absence from Primary Schools- % half days missed", "primary", "unauthorised"),
     ("PriAuth", "Authorised absence from Primary Schools- % half days missed", "primary", "authorised"),
     ("SecTotAbs", "Total absence from Secondary Schools- % half days missed", "secondary", "missed"),
-    ("SecUnauth", "Unauthorised absence from Secondary Schools- % half days missed", "secondary", "unauthorised"),
+    (
+        "SecUnauth",
+        "Unauthorised absence from Secondary Schools- % half days missed",
+        "secondary",
+        "unauthorised",
+    ),
     ("SecAuth", "Authorised absence from Secondary Schools- % half days missed", "secondary", "authorised"),
     ("TotAbs", "Total absence from School- % half days missed", "all", "missed"),
-    ("TotPerAbNew", "% Total persistent absentees: Based on  missing 10% or more of pupils own possible sessions", "all", "persistent"),
-    ("SFSecPerAbNew", "State Funded Secondary school persistent absence rates: Based on  missing 10% or more of pupils own possible sessions",
-     "secondary", "persistent"),
-    ("SFPriPerAbNew", "STATE-FUNDED PRIMARY Percentage of Persistent Absentees - 6 terms from 2013: Based on  missing 10% or more of pupils own "
-     "possible sessions", "primary", "persistent"),
-    ("unauthorised_absence_special", "Total unauthorised absence from Special Schools", "special", "unauthorised"),
+    (
+        "TotPerAbNew",
+        ("% Total persistent absentees: Based on  missing 10% or more of pupils own possible sessions"),
+        "all",
+        "persistent",
+    ),
+    (
+        "SFSecPerAbNew",
+        (
+            "State Funded Secondary school persistent absence rates: Based on  missing 10% or "
+            "more of pupils own possible sessions"
+        ),
+        "secondary",
+        "persistent",
+    ),
+    (
+        "SFPriPerAbNew",
+        "STATE-FUNDED PRIMARY Percentage of Persistent Absentees - 6 terms from 2013: Based "
+        "on  missing 10% or more of pupils own "
+        "possible sessions",
+        "primary",
+        "persistent",
+    ),
+    (
+        "unauthorised_absence_special",
+        "Total unauthorised absence from Special Schools",
+        "special",
+        "unauthorised",
+    ),
     ("authorised_absence_special", "Total authorised absence from Special Schools", "special", "authorised"),
     ("total_absence_special", "Total absence from Special Schools", "special", "missed"),
     ("SpecPerAbNew", "Special School persistent absence rates (New definition)", "special", "persistent"),
-    ("TotSevPerAbNew", "% Total severely persistent absentees: Based on  missing 50% or more of pupils own possible sessions", "all", "severe"),
-    ("SFSecSevPerAbNew", "% State Funded Secondary school severely persistent absence rates: Based on  missing 50% or more of pupils own "
-     "possible sessions", "secondary", "severe"),
-    ("SFPriSevPerAbNew", "% STATE-FUNDED PRIMARY Percentage of Persistent Absentees - 6 terms from 2013: Based on  missing 50% or more of pupils "
-     "own possible sessions", "primary", "severe"),
-    ("SpecSevPerAbNew", "% Special School severe persistent 50% or more absence rates (New definition)", "special", "severe"),
-)  # fmt: skip
+    (
+        "TotSevPerAbNew",
+        (
+            "% Total severely persistent absentees: Based on  missing 50% or more of pupils "
+            "own possible sessions"
+        ),
+        "all",
+        "severe",
+    ),
+    (
+        "SFSecSevPerAbNew",
+        "% State Funded Secondary school severely persistent absence rates: Based on  "
+        "missing 50% or more of pupils own "
+        "possible sessions",
+        "secondary",
+        "severe",
+    ),
+    (
+        "SFPriSevPerAbNew",
+        "% STATE-FUNDED PRIMARY Percentage of Persistent Absentees - 6 terms from 2013: "
+        "Based on  missing 50% or more of pupils "
+        "own possible sessions",
+        "primary",
+        "severe",
+    ),
+    (
+        "SpecSevPerAbNew",
+        "% Special School severe persistent 50% or more absence rates (New definition)",
+        "special",
+        "severe",
+    ),
+)
 YEARS = range(2016, 2026)
 NO_FULL_YEAR = 2020
 FEWEST_SCHOOLS = 2  # a rate of one single special school is not published

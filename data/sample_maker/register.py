@@ -19,14 +19,31 @@ MIDDLES_PER_AUTHORITY = 13
 FIRST_URN = 900001
 # Year groups by kind (Reception is 0); 12 and 13 only where the school has a sixth form.
 YEARS = {
-    "primary": (0, 6), "infant": (0, 2), "junior": (3, 6), "first": (0, 4), "middle_primary": (4, 7), "middle": (5, 8), "secondary": (7, 11),
-    "selective": (7, 11), "upper": (9, 11), "all_through": (0, 11), "technical": (10, 11), "sixteen_plus": (12, 13), "special": (0, 11),
-    "ap": (7, 11), "nursery": (-2, -1), "independent": (0, 11),
-}  # fmt: skip
+    "primary": (0, 6),
+    "infant": (0, 2),
+    "junior": (3, 6),
+    "first": (0, 4),
+    "middle_primary": (4, 7),
+    "middle": (5, 8),
+    "secondary": (7, 11),
+    "selective": (7, 11),
+    "upper": (9, 11),
+    "all_through": (0, 11),
+    "technical": (10, 11),
+    "sixteen_plus": (12, 13),
+    "special": (0, 11),
+    "ap": (7, 11),
+    "nursery": (-2, -1),
+    "independent": (0, 11),
+}
 CENSUS_TYPE = {
-    "primary": "State-funded primary", "secondary": "State-funded secondary", "special": "State-funded special school",
-    "ap": "State-funded AP school", "nursery": "State-funded nursery", "independent": "Independent school",
-}  # fmt: skip
+    "primary": "State-funded primary",
+    "secondary": "State-funded secondary",
+    "special": "State-funded special school",
+    "ap": "State-funded AP school",
+    "nursery": "State-funded nursery",
+    "independent": "Independent school",
+}
 
 
 def _allot(total: int, weights: list[float]) -> list[int]:
@@ -193,12 +210,36 @@ def make_school(
     )
     academy = school_type.startswith(("Academy", "Free", "University", "Studio"))
     return dict(
-        phase=phase, kind=kind, la=authority.index, region=REGIONS[authority.index // 4][0], name=name, church=church, urban=urban,
-        urban_rural=label, easting=easting, northing=northing, school_type=school_type, academy=academy, sex=single, low=low, high=high,
-        sixth=sixth, trust=names.trusts[(authority.index // 4 * 3 + int(rng.integers(7))) % len(names.trusts)],
-        phase_order=list(COUNTS).index(phase), first_year=2010, last_year=2030, urn_new=0, year_new=9999, estab_old=0,
-        opened="" if rng.random() < 0.45 else f"01/09/{int(rng.integers(1955, 2016))}", census=True, absence=True, point=True, parent=-1, share=1.0,
-    )  # fmt: skip
+        phase=phase,
+        kind=kind,
+        la=authority.index,
+        region=REGIONS[authority.index // 4][0],
+        name=name,
+        church=church,
+        urban=urban,
+        urban_rural=label,
+        easting=easting,
+        northing=northing,
+        school_type=school_type,
+        academy=academy,
+        sex=single,
+        low=low,
+        high=high,
+        sixth=sixth,
+        trust=names.trusts[(authority.index // 4 * 3 + int(rng.integers(7))) % len(names.trusts)],
+        phase_order=list(COUNTS).index(phase),
+        first_year=2010,
+        last_year=2030,
+        urn_new=0,
+        year_new=9999,
+        estab_old=0,
+        opened="" if rng.random() < 0.45 else f"01/09/{int(rng.integers(1955, 2016))}",
+        census=True,
+        absence=True,
+        point=True,
+        parent=-1,
+        share=1.0,
+    )
 
 
 def _estabs(frame: pd.DataFrame) -> list[str]:

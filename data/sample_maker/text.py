@@ -41,9 +41,16 @@ def pct_sign(part: float, whole: float) -> str:
 
 
 def write_csv(
-    path: Path, header: Sequence[str], rows: Iterable[Sequence], *, bom: bool = False, encoding: str = "utf-8", end: str = "\n",
-    quote_all: bool = False, last_newline: bool = True,
-) -> Path:  # fmt: skip
+    path: Path,
+    header: Sequence[str],
+    rows: Iterable[Sequence],
+    *,
+    bom: bool = False,
+    encoding: str = "utf-8",
+    end: str = "\n",
+    quote_all: bool = False,
+    last_newline: bool = True,
+) -> Path:
     """Write a CSV file in a publisher's dialect; a name ending in .gz is compressed without a time stamp, so
     that it can be compared.
     """

@@ -2,8 +2,8 @@
 
     from helpers import model, show, start
 
-`start` opens a step of a region, `show` prints tables and charts, and each room named below is a stage of the work or
-what stands beside it; `help(helpers.model)` lists what a room offers.
+`start` opens a step of a region, `show` prints tables and charts, and each room named below is a stage of the
+work or what stands beside it; `help(helpers.model)` lists what a room offers.
 """
 
 from __future__ import annotations
@@ -34,9 +34,21 @@ __version__ = "0.3.0"
 SHORT = {"show": "helpers.base.show", "start": "helpers.run.step:start"}
 
 __all__ = [
-    "audit", "evaluate", "expectations", "explore", "ingest", "model", "monitor", "peers", "records", "report",
-    "share", "show", "start", "support",
-]  # fmt: skip
+    "audit",
+    "evaluate",
+    "expectations",
+    "explore",
+    "ingest",
+    "model",
+    "monitor",
+    "peers",
+    "records",
+    "report",
+    "share",
+    "show",
+    "start",
+    "support",
+]
 
 
 def __getattr__(name: str):

@@ -30,7 +30,8 @@ console = Console(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="abie",
-        description="Minimum attendance improvement of every school in England, set fairly and traceable number by number. "
+        description="Minimum attendance improvement of every school in England, set fairly and traceable "
+        "number by number. "
         "The formula is this project's own, not the Department for Education's.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -137,7 +138,10 @@ def _parser() -> argparse.ArgumentParser:
     share = commands.add_parser(
         "export",
         help="one audience's share of a run, as a folder or an encrypted archive",
-        description="Write what one audience may see, with a manifest of who got what. Nothing that is there is written over.",
+        description=(
+            "Write what one audience may see, with a manifest of who got what. Nothing that is "
+            "there is written over."
+        ),
     )
     share.add_argument(
         "run", type=Path, metavar="RUN", help="release folder of a finished run, like outputs/2022-23"
@@ -160,7 +164,9 @@ def _parser() -> argparse.ArgumentParser:
     share.add_argument(
         "--encrypt",
         action="store_true",
-        help="an archive encrypted with AES-256; the password is asked for, or taken from ABIE_EXPORT_PASSWORD",
+        help=(
+            "an archive encrypted with AES-256; the password is asked for, or taken from ABIE_EXPORT_PASSWORD"
+        ),
     )
     share.set_defaults(do=_export)
     return parser
@@ -260,7 +266,8 @@ def _run(args: argparse.Namespace) -> int:
     if made:
         if run.is_sample:
             console.print(
-                "This is the embedded sample: an invented country. For real data: make real DATA=../shared/open-data"
+                "This is the embedded sample: an invented country. For real data: make real "
+                "DATA=../shared/open-data"
             )
         console.print(
             "Confidential: targets are for the school, its local authority or trust, and the support team."

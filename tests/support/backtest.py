@@ -1,10 +1,12 @@
-"""Stored results of earlier runs, to which every later run is compared: no figure moves unless somebody says so.
+"""Stored results of earlier runs, to which every later run is compared: no figure moves unless somebody says
+so.
 
-The sample's results are kept school by school in `tests/expected/` (an invented country: nothing confidential). Of the
-real run only counts, means and a hash of the rounded values are kept, never a school's own figure.
+The sample's results are kept school by school in `tests/expected/` (an invented country: nothing
+confidential). Of the real run only counts, means and a hash of the rounded values are kept, never a school's
+own figure.
 
-    python -m tests.support.backtest store outputs/2022-23          the sample's results become the expected ones
-    python -m tests.support.backtest digest outputs/real/2022-23    the same for the real run's digest
+    python -m tests.support.backtest store outputs/2022-23          the sample's results become the expected
+    ones python -m tests.support.backtest digest outputs/real/2022-23    the same for the real run's digest
     python -m tests.support.backtest compare outputs/2022-23        what moved, table by table
 """
 
@@ -50,7 +52,9 @@ TABLES = {
 
 
 def results(release_folder: Path, names: tuple[str, ...] = tuple(TABLES)) -> dict[str, pd.DataFrame]:
-    """The kept tables of a finished run, sorted by their keys. Raises FileNotFoundError where England was not run."""
+    """The kept tables of a finished run, sorted by their keys. Raises FileNotFoundError where England was not
+    run.
+    """
     return {name: tidy(pd.read_parquet(release_folder / TABLES[name].path), name) for name in names}
 
 
@@ -77,7 +81,10 @@ def differences(expected: pd.DataFrame, found: pd.DataFrame, name: str) -> list[
         both = expected[key].astype(str).merge(found[key].astype(str), how="outer", indicator=True)
         counts = both["_merge"].value_counts()
         return [
-            f"{name}: {counts['left_only']} rows are gone, {counts['right_only']} are new, by {', '.join(key)}"
+            (
+                f"{name}: {counts['left_only']} rows are gone, {counts['right_only']} are new, by "
+                f"{', '.join(key)}"
+            )
         ]
     told = []
     for column in expected.columns.difference(key, sort=False):
@@ -92,7 +99,8 @@ def differences(expected: pd.DataFrame, found: pd.DataFrame, name: str) -> list[
             first = int(np.argmax(differs))
             where = ", ".join(f"{k} {expected[k][first]}" for k in key)
             told.append(
-                f"{name}: {column} differs in {int(differs.sum())} of {len(a)} rows, first {where}: {a[first]} became {b[first]}"
+                f"{name}: {column} differs in {int(differs.sum())} of {len(a)} rows, first {where}: "
+                f"{a[first]} became {b[first]}"
             )
     return told
 

@@ -61,9 +61,22 @@ CASES = st.fixed_dictionaries(
 )
 
 WORST = {
-    "name": LONG, "status": "assessed", "absence": 59.96, "forecast": 0.14, "context": 39.95, "sd": 5.99, "gap": 40.0, "national": -1.0, "roll": 11.0,
-    "chances": (0.0, 1.0), "rungs": (None, None, None), "shares": (None, None, None), "history": False, "peers": False, "place": False,
-}  # fmt: skip
+    "name": LONG,
+    "status": "assessed",
+    "absence": 59.96,
+    "forecast": 0.14,
+    "context": 39.95,
+    "sd": 5.99,
+    "gap": 40.0,
+    "national": -1.0,
+    "roll": 11.0,
+    "chances": (0.0, 1.0),
+    "rungs": (None, None, None),
+    "shares": (None, None, None),
+    "history": False,
+    "peers": False,
+    "place": False,
+}
 EXAMPLES = [
     WORST,
     WORST

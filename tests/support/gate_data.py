@@ -28,9 +28,19 @@ from helpers.ingest.register import build_register
 RELEASE = "2022-23"
 YEARS = (PRE_PANDEMIC, RELEASE)
 FRAMES = (
-    "absence", "absence_national", "census", "census_detail", "establishments", "links", "points", "deprivation", "deprivation_lsoa",
-    "area_rates", "la_boundaries", "lsoa_boundaries",
-)  # fmt: skip
+    "absence",
+    "absence_national",
+    "census",
+    "census_detail",
+    "establishments",
+    "links",
+    "points",
+    "deprivation",
+    "deprivation_lsoa",
+    "area_rates",
+    "la_boundaries",
+    "lsoa_boundaries",
+)
 Rows = list[list[str]]
 
 

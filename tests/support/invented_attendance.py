@@ -16,8 +16,12 @@ YEARS = ("2021-22", "2022-23", "2023-24", "2024-25")
 ENDS = tuple(range(2, 48, 2))  # school weeks that a publication covers
 HOLIDAYS = (8, 16, 17, 24, 31, 32, 39)
 SHARES = {
-    "illness_sessions": 0.5, "medical_sessions": 0.05, "religious_sessions": 0.002, "excluded_sessions": 0.01, "holiday_sessions": 0.08,
-}  # fmt: skip
+    "illness_sessions": 0.5,
+    "medical_sessions": 0.05,
+    "religious_sessions": 0.002,
+    "excluded_sessions": 0.01,
+    "holiday_sessions": 0.08,
+}
 LEVEL = {"primary": 5.5, "secondary": 9.0}
 
 
@@ -66,8 +70,18 @@ def weekly_counts(seed: int = 1, plant=()) -> pd.DataFrame:
                         counts["overall_absence_sessions"] = (
                             counts["authorised_sessions"] + counts["unauthorised_sessions"]
                         )
-                        rows.append({"region_name": region, "la_ons_code": area, "phase": phase, "year": year, "school_week": week,
-                                     "possible_sessions": possible, "enrolments": pupils, **counts})  # fmt: skip
+                        rows.append(
+                            {
+                                "region_name": region,
+                                "la_ons_code": area,
+                                "phase": phase,
+                                "year": year,
+                                "school_week": week,
+                                "possible_sessions": possible,
+                                "enrolments": pupils,
+                                **counts,
+                            }
+                        )
     return pd.DataFrame(rows)
 
 

@@ -9,8 +9,10 @@ import pandas as pd
 
 REGIONS = ["North East", "London", "South West"]
 SHARES = (
-    "eal_pct white_british_pct white_other_pct gypsy_roma_traveller_pct mixed_pct indian_pct pakistani_pct bangladeshi_pct other_asian_pct "
-    "black_caribbean_pct black_african_pct other_black_pct chinese_pct other_ethnic_pct ethnicity_unclassified_pct young_carer_pct "
+    "eal_pct white_british_pct white_other_pct gypsy_roma_traveller_pct mixed_pct indian_pct "
+    "pakistani_pct bangladeshi_pct other_asian_pct "
+    "black_caribbean_pct black_african_pct other_black_pct chinese_pct other_ethnic_pct "
+    "ethnicity_unclassified_pct young_carer_pct "
     "sixth_form_pct nursery_pct years_6_to_8_pct grammar_area_pct"
 ).split()
 

@@ -18,9 +18,10 @@ CENSUS_HEADER = (
     "PNUMUNCFL,NUMFSM,NUMFSMEVER,NORFSMEVER,PNUMFSMEVER"
 ).split(",")
 CENSUS_ROWS = [
-    "100000,201,3614,State-funded primary,270,127,143,47.0%,53.0%,8,3.0%,54,20.0%,135,134,1,50.0%,49.6%,0.4%,49,50,200,25.0%".split(
-        ","
-    ),
+    (
+        "100000,201,3614,State-funded "
+        "primary,270,127,143,47.0%,53.0%,8,3.0%,54,20.0%,135,134,1,50.0%,49.6%,0.4%,49,50,200,25.0%"
+    ).split(","),
     "100001,201,6005,Independent school,739,739,0,100.0%,0.0%,0,0.0%,22,3.0%,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA".split(
         ","
     ),

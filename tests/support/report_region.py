@@ -35,8 +35,18 @@ LONG_NAME = (
     "Ysgol Sant Ŵyn’s and St Mary-le-Marsh Church of England (Voluntary Aided) Junior School, Ashcombe"[:90]
 )
 GATE_COLUMNS = (
-    "year", "geography", "area_name", "phase", "measure", "n_schools", "ours_pct", "published_pct", "difference_pp", "tolerance_pp", "verdict",
-)  # fmt: skip
+    "year",
+    "geography",
+    "area_name",
+    "phase",
+    "measure",
+    "n_schools",
+    "ours_pct",
+    "published_pct",
+    "difference_pp",
+    "tolerance_pp",
+    "verdict",
+)
 FLAG = {
     "severity": "flag",
     "code": "rate_jumped",
@@ -71,7 +81,10 @@ def _schools(rng: np.random.Generator, count: int) -> pd.DataFrame:
         rows.append(
             {
                 "urn": 900001 + i,
-                "school_name": f"{['Alder', 'Birch', 'Cedar', 'Damson', 'Elm', 'Fir'][i % 6]} {['Hill', 'Bank', 'Mere', 'Wood'][i % 4]} School {i}",
+                "school_name": (
+                    f"{['Alder', 'Birch', 'Cedar', 'Damson', 'Elm', 'Fir'][i % 6]} "
+                    f"{['Hill', 'Bank', 'Mere', 'Wood'][i % 4]} School {i}"
+                ),
                 "la_code": code,
                 "la_ons_code": ons,
                 "la_name": la,
@@ -241,11 +254,19 @@ def write_region(folder: Path, count: int = 60, seed: int = 1) -> tuple[Path, Pa
             {"urn": urn, "driver": name, "contribution_pp": float(rng.normal(0, size))}
             for urn in baseline["urn"]
             for name, size in [
-                ("fsm_pct", 0.8), ("sen_support_pct", 0.3), ("ehcp_pct", 0.2), ("eal_pct", 0.3), ("roll", 0.2), ("region_name", 0.2),
-                ("idaci_rank", 0.2), ("urban_rural", 0.1), ("ethnicity", 0.2), ("denomination", 0.1),
+                ("fsm_pct", 0.8),
+                ("sen_support_pct", 0.3),
+                ("ehcp_pct", 0.2),
+                ("eal_pct", 0.3),
+                ("roll", 0.2),
+                ("region_name", 0.2),
+                ("idaci_rank", 0.2),
+                ("urban_rural", 0.1),
+                ("ethnicity", 0.2),
+                ("denomination", 0.1),
             ]
         ]
-    )  # fmt: skip
+    )
     summary = pd.DataFrame({"urn": baseline["urn"], "n_peers": 20})
     summary["widened"] = summary["urn"] == 900009
     summary["no_close_peers"] = summary["urn"] == 900010
@@ -262,18 +283,38 @@ def write_region(folder: Path, count: int = 60, seed: int = 1) -> tuple[Path, Pa
         }
     )
     elsewhere = schools.iloc[[0, 1]].assign(
-        urn=[990001, 990002], school_name=["Far Away Primary School", "Far Away High School"], la_name="Elsewhere", region_name="South West",
-        phase=["primary", "secondary"], la_code="981",
-    )  # fmt: skip
+        urn=[990001, 990002],
+        school_name=["Far Away Primary School", "Far Away High School"],
+        la_name="Elsewhere",
+        region_name="South West",
+        phase=["primary", "secondary"],
+        la_code="981",
+    )
     elsewhere_base = baseline.iloc[[0, 1]].assign(urn=[990001, 990002])
     rates = [
-        dict(year=RELEASE, geography=geography, area_code=code, area_name=name, region_name=REGION, phase=phase, measure=measure, rate_pct=rate)
-        for geography, code, name in [("england", "", "England"), ("region", "", REGION), *[("la", la[0], la[2]) for la in LAS[:3]]]
-        for phase, measure, rate in [
-            ("primary", "absence", 5.9), ("secondary", "absence", 9.0), ("all", "absence", 7.4),
-            ("primary", "persistent", 16.2), ("secondary", "persistent", 26.5),
+        dict(
+            year=RELEASE,
+            geography=geography,
+            area_code=code,
+            area_name=name,
+            region_name=REGION,
+            phase=phase,
+            measure=measure,
+            rate_pct=rate,
+        )
+        for geography, code, name in [
+            ("england", "", "England"),
+            ("region", "", REGION),
+            *[("la", la[0], la[2]) for la in LAS[:3]],
         ]
-    ]  # fmt: skip
+        for phase, measure, rate in [
+            ("primary", "absence", 5.9),
+            ("secondary", "absence", 9.0),
+            ("all", "absence", 7.4),
+            ("primary", "persistent", 16.2),
+            ("secondary", "persistent", 26.5),
+        ]
+    ]
     t = np.linspace(0, 1, 40)
     wave = 1500 * np.sin(9 * t)
     edges = [np.c_[x + wave, 535000 + 65000 * t] for x in (415000, 437000, 459000, 482000)]
@@ -316,9 +357,15 @@ def write_region(folder: Path, count: int = 60, seed: int = 1) -> tuple[Path, Pa
     region.mkdir(parents=True)
     national.mkdir(parents=True)
     for name, frame in {
-        "schools": schools, "baseline": baseline, "peers": peers, "expectations": expectations, "drivers": drivers,
-        "panel": _panel(schools, rng), "summary": summary, "special_ranges": ranges,
-    }.items():  # fmt: skip
+        "schools": schools,
+        "baseline": baseline,
+        "peers": peers,
+        "expectations": expectations,
+        "drivers": drivers,
+        "panel": _panel(schools, rng),
+        "summary": summary,
+        "special_ranges": ranges,
+    }.items():
         frame.to_parquet(region / f"{name}.parquet")
     pd.concat([schools, elsewhere], ignore_index=True).to_parquet(national / "register.parquet")
     pd.concat([baseline, elsewhere_base], ignore_index=True).to_parquet(national / "baseline.parquet")

@@ -26,11 +26,19 @@ def pair(n: int = 400, seed: int = 1, n_las: int = 24, shared_pp: float = 0.15) 
     y_next = lasting + noise * rng.standard_t(5, n) * 0.8 + moved[la] + 0.1
     frame = pd.DataFrame(
         {
-            "urn": 900_000 + np.arange(n), "la_code": [f"{200 + k}" for k in la], "region_name": [REGIONS[k % 3] for k in la],
-            "phase": "secondary", "roll": roll, "fsm_pct": fsm, "ehcp_pct": rng.uniform(0, 6, n), "eal_pct": rng.uniform(0, 40, n),
-            "y": np.maximum(np.round(y, 1), 1.0), "y_next": np.maximum(np.round(y_next, 1), 1.0), "c": c,
+            "urn": 900_000 + np.arange(n),
+            "la_code": [f"{200 + k}" for k in la],
+            "region_name": [REGIONS[k % 3] for k in la],
+            "phase": "secondary",
+            "roll": roll,
+            "fsm_pct": fsm,
+            "ehcp_pct": rng.uniform(0, 6, n),
+            "eal_pct": rng.uniform(0, 40, n),
+            "y": np.maximum(np.round(y, 1), 1.0),
+            "y_next": np.maximum(np.round(y_next, 1), 1.0),
+            "c": c,
         }
-    )  # fmt: skip
+    )
     return frame.assign(net=frame["y_next"] - np.average(frame["y_next"] - frame["y"], weights=roll))
 
 

@@ -1,5 +1,5 @@
-"""Who can check what: one school's trail from the published row to its report, and figures read back from what was made
-and compared with the published files, by code that shares nothing with the readers.
+"""Who can check what: one school's trail from the published row to its report, and figures read back from
+what was made and compared with the published files, by code that shares nothing with the readers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def trail_of(run: Parameters, urn: int) -> str:
 
 
 def published_rows(run: Parameters, urn: int) -> list[tuple[str, int, dict[str, str]]]:
-    """Rows of the published absence files that carry a school's URN, or a number that it had before: file, line, cells
-    by column, as text.
+    """Rows of the published absence files that carry a school's URN, or a number that it had before: file,
+    line, cells by column, as text.
     """
     from helpers.audit.trail import published_rows as rows
 
@@ -35,8 +35,8 @@ def published_rows(run: Parameters, urn: int) -> list[tuple[str, int, dict[str, 
 
 
 def compared_with_published(run: Parameters):
-    """A check to call with a finished pack's folder: every figure of schools.parquet and of the pages against the
-    published files. What it finds it raises, as `DataRefused`.
+    """A check to call with a finished pack's folder: every figure of schools.parquet and of the pages against
+    the published files. What it finds it raises, as `DataRefused`.
     """
     from helpers.audit import readback
 

@@ -54,7 +54,9 @@ def build_manifest(run: Parameters) -> dict:
         "region": run.region,
         "release": run.release,
         "sample": run.is_sample,
-        "formula": "The formula is this project's own. The Department for Education has not published its formula.",
+        "formula": (
+            "The formula is this project's own. The Department for Education has not published its formula."
+        ),
         "inputs": ingest.load(run).inputs,
         "records": inputs_of(run.records_folder),
         "parameters": _parameters(run),
@@ -77,7 +79,9 @@ def write_manifest(run: Parameters) -> dict:
 
 
 def _parameters(run: Parameters) -> dict:
-    """The run's parameters. A notebook knows only those that it uses: the others are as an earlier step left them."""
+    """The run's parameters. A notebook knows only those that it uses: the others are as an earlier step left
+    them.
+    """
     path = run.region_folder / MANIFEST
     before = read_json(path)["parameters"] if path.exists() else {}
     known = {

@@ -227,7 +227,10 @@ def _pages_compared(frame: pd.DataFrame, pages: dict, published: Published, rele
             theirs = _number(published.figures.get((release, urn), {}).get(measure))
             if math.isnan(theirs):
                 if measure in pages[urn] and not math.isnan(_number(pages[urn][measure][0])):
-                    words = f"URN {urn}: the page shows {measure} = {pages[urn][measure][0]}, but none was published"
+                    words = (
+                        f"URN {urn}: the page shows {measure} = {pages[urn][measure][0]}, but none was "
+                        "published"
+                    )
                     faults.append(
                         Fault(
                             "hard", "figure_differs", words, page, None, measure, pages[urn][measure][0], todo

@@ -40,8 +40,8 @@ def published_rows(
 
 
 def _rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, cells by column) of a published table as the readers accept it: text, gzip, or the first sheet of a
-    workbook that has a column of URNs.
+    """(line, cells by column) of a published table as the readers accept it: text, gzip, or the first sheet
+    of a workbook that has a column of URNs.
     """
     raw = path.read_bytes()
     if raw.startswith(b"PK"):
@@ -66,7 +66,8 @@ def trail(run: Parameters, urn: int) -> str:
     row = official.register.set_index("urn").reindex([urn]).iloc[0]
     if pd.isna(row["status"]):
         raise NotFound(
-            f"URN {urn} is neither in the census of {run.release} nor in its published absence. Check the number."
+            f"URN {urn} is neither in the census of {run.release} nor in its published absence. Check the "
+            "number."
         )
     history = official.panel[official.panel["urn"] == urn]
     behind = {urn} | {int(u) for text in history["published_urns"].dropna() for u in str(text).split("+")}
@@ -80,7 +81,8 @@ def trail(run: Parameters, urn: int) -> str:
     lines += ["", "2. As joined: one school, many years"]
     for h in history.sort_values("year").itertuples():
         lines.append(
-            f"   {h.year}: {_pct(h.absence_pct)} absence, published for URN {h.published_urns} ({h.link_kind}; {h.publication})"
+            f"   {h.year}: {_pct(h.absence_pct)} absence, published for URN {h.published_urns} "
+            f"({h.link_kind}; {h.publication})"
         )
     lines += [
         "",
@@ -121,8 +123,13 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
     ]
     lines += ["", "5. Baseline: next year if nothing changes nationally"]
     lines += [
-        f"   {base['context_expected_pct']:.3f} x ({base['absence_pct']:.3f} / {base['context_expected_pct']:.3f}) ^ {share:.3f} "
-        f"= {base['baseline_pct']:.3f} %;  standard deviation {base['sd_pp']:.3f} pp;  80 %: {base['lower80_pct']:.2f} to {base['upper80_pct']:.2f} %"
+        (
+            f"   {base['context_expected_pct']:.3f} x ({base['absence_pct']:.3f} / "
+            f"{base['context_expected_pct']:.3f}) ^ {share:.3f} "
+        )(
+            f"= {base['baseline_pct']:.3f} %;  standard deviation {base['sd_pp']:.3f} pp;  80 %: "
+            f"{base['lower80_pct']:.2f} to {base['upper80_pct']:.2f} %"
+        )
     ]
     names = ingest.load(run).register.set_index("urn")["school_name"]
     similar = peers.load(run).peers
@@ -137,22 +144,39 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
             else f"{p.distance:.3f}, {p.closeness}"
         )
         lines.append(
-            f"   {p.rank:>2}. {names[p.peer_urn]} (URN {p.peer_urn}): baseline {baselines[p.peer_urn]:.2f} %; {distance}{mark}"
+            f"   {p.rank:>2}. {names[p.peer_urn]} (URN {p.peer_urn}): baseline {baselines[p.peer_urn]:.2f} "
+            f"%; {distance}{mark}"
         )
     quartile = baselines[near["peer_urn"]].quantile(0.25)
     gap = max(0.0, base["baseline_pct"] - quartile)
     lines += [
-        f"   best quartile of these baselines {quartile:.3f} %;  gap {gap:.3f} pp   (stored: {ask['gap_pp']:.3f})"
+        (
+            f"   best quartile of these baselines {quartile:.3f} %;  gap {gap:.3f} pp   (stored: "
+            f"{ask['gap_pp']:.3f})"
+        )
     ]
     lines += ["", "7. The minimum improvement (our formula, not DfE's)"]
     lines += [
-        f"   return to normal   {base['absence_pct']:.3f} - {base['baseline_pct']:.3f} = {ask['return_to_normal_pp']:+.3f} pp",
+        (
+            f"   return to normal   {base['absence_pct']:.3f} - {base['baseline_pct']:.3f} = "
+            f"{ask['return_to_normal_pp']:+.3f} pp"
+        ),
         f"   national part      {ask['national_part_pp']:+.3f} pp",
         f"   context part       {run.slope} x {gap:.3f} = {ask['context_part_pp']:+.3f} pp",
-        f"   limits             {ask['limits_part_pp']:+.3f} pp   (floor {run.floor_pp}, cap {run.cap_pp}, ask {run.min_ask_pp} to {run.max_ask_pp})",
+        (
+            f"   limits             {ask['limits_part_pp']:+.3f} pp   (floor {run.floor_pp}, cap "
+            f"{run.cap_pp}, "
+            f"ask {run.min_ask_pp} to {run.max_ask_pp})"
+        ),
         f"   = ask              {ask['ask_pp']:+.3f} pp",
-        f"   absence at most    {base['absence_pct']:.3f} - {ask['ask_pp']:.3f} = {ask['target_absence_pct']:.3f} %",
-        f"   minimum attendance {ask['minimum_attendance_pct']:.3f} %, shown as {ask['minimum_attendance_shown_pct']:.1f} %",
+        (
+            f"   absence at most    {base['absence_pct']:.3f} - {ask['ask_pp']:.3f} = "
+            f"{ask['target_absence_pct']:.3f} %"
+        ),
+        (
+            f"   minimum attendance {ask['minimum_attendance_pct']:.3f} %, shown as "
+            f"{ask['minimum_attendance_shown_pct']:.1f} %"
+        ),
     ]
     lines += [
         "",

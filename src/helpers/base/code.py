@@ -1,8 +1,9 @@
-"""Which code a result rests on: a module, all of ours that it imports, however deep, and the files beside them.
+"""Which code a result rests on: a module, all of ours that it imports, however deep, and the files beside
+them.
 
-Read from the source by `ast`, never by importing: an import inside a function counts as much as one at the top, and a
-name such as "helpers.model.stage:fit" in a string counts as an import too. So a change of a template makes stale what
-renders pages, and no model.
+Read from the source by `ast`, never by importing: an import inside a function counts as much as one at the
+top, and a name such as "helpers.model.stage:fit" in a string counts as an import too. So a change of a
+template makes stale what renders pages, and no model.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def imports_of(source: str, package: str = "") -> tuple[str, ...]:
 
 @cache
 def code_of(*modules: str) -> str:
-    """sha256 of the code that the modules rest on: their closure, and the templates, styles and fonts beside it."""
+    """sha256 of the code that the modules rest on: their closure, and the templates, styles and fonts beside
+    it.
+    """
     files = {_file(name) for name in closure(*modules)}
     beside = {path for folder in {f.parent for f in files} if folder != PACKAGE for path in _assets(folder)}
     return text_hash(*[(p.relative_to(ROOT).as_posix(), file_hash(p)) for p in sorted(files | beside)])
@@ -86,7 +89,9 @@ def _dotted(node: ast.expr) -> list[str]:
 
 
 def _module(name: str) -> str:
-    """The module that a dotted name means: itself, or what holds the attribute; empty for the door's attributes."""
+    """The module that a dotted name means: itself, or what holds the attribute; empty for the door's
+    attributes.
+    """
     shown = name.removeprefix(f"{DOOR}.")
     if shown in helpers.SHORT:
         return helpers.SHORT[shown].partition(":")[0]

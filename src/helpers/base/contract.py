@@ -1,13 +1,13 @@
 """The contract of our results: what is written, by which stage or step, under which key, with which columns.
 
-Two tables hold it. `data/artefacts.csv` has one row per result, in the order in which people meet them; `data/dictionary.csv`
-one row per column of each. Whatever needs a list of results or of columns asks here: the runner, the manifest, the
-exports, the notebooks' headings and the checks on writing.
+Two tables hold it. `data/artefacts.csv` has one row per result, in the order in which people meet them;
+`data/dictionary.csv` one row per column of each. Whatever needs a list of results or of columns asks here:
+the runner, the manifest, the exports, the notebooks' headings and the checks on writing.
 
-`artefacts.csv`: table (`baseline` for a region's, `model.baseline` for England's), made_by (the notebook or stage), kind
-(parquet, json, folder), key (columns that name a row), like (the table whose columns it has), manifest (whether its hash
-stands in the run's manifest), share (`school`: a row of it goes to the school; `team`: to the support team),
-sensitivity, about.
+`artefacts.csv`: table (`baseline` for a region's, `model.baseline` for England's), made_by (the notebook or
+stage), kind (parquet, json, folder), key (columns that name a row), like (the table whose columns it has),
+manifest (whether its hash stands in the run's manifest), share (`school`: a row of it goes to the school;
+`team`: to the support team), sensitivity, about.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class NotYetRun(RuntimeError):
 
 @cache
 def artefacts(path: Path = ARTEFACTS) -> pd.DataFrame:
-    """One row per result: table, made_by, kind, key, like, manifest (bool), share, sensitivity, about, file, region."""
+    """One row per result: table, made_by, kind, key, like, manifest (bool), share, sensitivity, about, file,
+    region.
+    """
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     suffix = frame["kind"].map({"parquet": ".parquet", "json": ".json", "folder": ""})
     frame["file"] = frame["table"].str.rpartition(".")[2] + suffix
@@ -60,7 +62,9 @@ def made_by(table: str) -> str:
 
 @cache
 def dictionary(path: Path = DICTIONARY) -> pd.DataFrame:
-    """One row per column of ours: table, name, label, unit, type, decimals, range, allowed, source, sensitivity."""
+    """One row per column of ours: table, name, label, unit, type, decimals, range, allowed, source,
+    sensitivity.
+    """
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     for name in ("decimals", "minimum", "maximum"):
         frame[name] = pd.to_numeric(frame[name])
@@ -69,8 +73,8 @@ def dictionary(path: Path = DICTIONARY) -> pd.DataFrame:
 
 @cache
 def columns_of(table: str) -> pd.DataFrame:
-    """The dictionary's rows of a table by column name, in order: those of the table that it is like, then its own, which
-    win. Raises KeyError for an unknown table.
+    """The dictionary's rows of a table by column name, in order: those of the table that it is like, then its
+    own, which win. Raises KeyError for an unknown table.
     """
     like = artefacts()["like"].get(table, "")
     frame = dictionary()
@@ -98,8 +102,8 @@ def label(table: str, name: str) -> str:
 
 @cache
 def plain_label(name: str) -> str:
-    """Label of a column that means the same in every table that has it. Raises KeyError where it is in none, or where
-    two tables mean different things by it: then say which table.
+    """Label of a column that means the same in every table that has it. Raises KeyError where it is in none,
+    or where two tables mean different things by it: then say which table.
     """
     frame = dictionary()
     tables_with = frame.loc[frame["name"] == name, "table"].unique()
@@ -120,8 +124,8 @@ def column_of(name: str, sources: Iterable[str]) -> pd.Series | None:
 
 
 def heading(name: str, sources: Iterable[str] = ()) -> str:
-    """A column's label with its unit: of the first of these tables that has it, else the one that it has everywhere.
-    Raises KeyError as `plain_label` does.
+    """A column's label with its unit: of the first of these tables that has it, else the one that it has
+    everywhere. Raises KeyError as `plain_label` does.
     """
     found = column_of(name, sources)
     return plain_label(name) if found is None else label(found["table"], name)
@@ -129,7 +133,9 @@ def heading(name: str, sources: Iterable[str] = ()) -> str:
 
 @cache
 def schema(table: str):
-    """Pandera schema of a table: types, ranges, allowed values; extra columns are let through, missing ones refused."""
+    """Pandera schema of a table: types, ranges, allowed values; extra columns are let through, missing ones
+    refused.
+    """
     import pandera.pandas as pa  # takes a second: only what writes a result pays for it
 
     fields = {}
@@ -150,7 +156,9 @@ def schema(table: str):
 
 
 def validate(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """The frame in the dictionary's types. Raises `DataRefused` with every fault at once, by column and check."""
+    """The frame in the dictionary's types. Raises `DataRefused` with every fault at once, by column and
+    check.
+    """
     from pandera.errors import SchemaErrors
 
     try:
@@ -170,7 +178,10 @@ def _fault(frame: pd.DataFrame, table: str, column: str, check: str, cases: pd.D
     return Fault(
         "hard",
         "schema",
-        f"table {table}, column {column or '(whole table)'}: {check} fails {len(cases)} times, first for URN {urn}",
+        (
+            f"table {table}, column {column or '(whole table)'}: {check} fails {len(cases)} times, first for "
+            f"URN {urn}"
+        ),
         column=column,
         value=str(first["failure_case"]),
         what_to_do="Compare the source file with data/dictionary.csv.",

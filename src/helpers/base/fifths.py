@@ -8,7 +8,7 @@ LOWEST, HIGHEST = 1, 5
 
 
 def fifths(values: pd.Series, parts: int = HIGHEST) -> pd.Series:
-    """The fifth of each value, 1 to 5 (or 1 to `parts`), equally large; ties are parted by their order. Missing values
-    have none.
+    """The fifth of each value, 1 to 5 (or 1 to `parts`), equally large; ties are parted by their order.
+    Missing values have none.
     """
     return pd.qcut(values.rank(method="first"), parts, labels=False) + LOWEST

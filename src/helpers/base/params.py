@@ -39,13 +39,16 @@ class BadParameters(ValueError):
 
 
 def _choice(default, about: str, group: str, why: str = "", **limits):
-    """A parameter: its default, what it is, the group it belongs to, why the default is what it is, and its limits."""
+    """A parameter: its default, what it is, the group it belongs to, why the default is what it is, and its
+    limits.
+    """
     return Field(default, description=about, json_schema_extra={"group": group, "reason": why}, **limits)
 
 
 class Parameters(BaseModel):
-    """Everything that decides a run and on which people may differ. Units are in the names: `_pp` is percentage points
-    of absence, `_z` usual yearly errors, `_km` kilometres, `_share` a share of one, `_pct` per cent.
+    """Everything that decides a run and on which people may differ. Units are in the names: `_pp` is
+    percentage points of absence, `_z` usual yearly errors, `_km` kilometres, `_share` a share of one, `_pct`
+    per cent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
@@ -82,7 +85,10 @@ class Parameters(BaseModel):
         0.85,
         "spread of a primary's yearly change, as a ratio to a secondary's",
         "baseline",
-        "an assumption, weakly backed by about 300 large primaries of 2023/24: 0.83, 95 % interval 0.75 to 0.96",
+        (
+            "an assumption, weakly backed by about 300 large primaries of 2023/24: 0.83, 95 % interval 0.75 "
+            "to 0.96"
+        ),
         gt=0,
         le=2,
     )
@@ -289,7 +295,8 @@ class Parameters(BaseModel):
             raise ValueError(f"light_z {self.light_z} is above intensive_z {self.intensive_z}")
         if not self.min_ask_pp <= self.national_path_pp <= self.max_ask_pp:
             raise ValueError(
-                "national_path_pp must lie between min_ask_pp and max_ask_pp: no set of asks within them could average to it"
+                "national_path_pp must lie between min_ask_pp and max_ask_pp: no set of asks within them "
+                "could average to it"
             )
         return self
 
@@ -399,8 +406,8 @@ def from_notebook(namespace: dict) -> Parameters:
 
 
 def explained(parameters: Parameters, *groups: str) -> list[tuple[str, str, str]]:
-    """(name, value, meaning with its reason) of every parameter of these groups, in order; all groups where none is
-    given.
+    """(name, value, meaning with its reason) of every parameter of these groups, in order; all groups where
+    none is given.
     """
     rows = []
     for name, field in Parameters.model_fields.items():
@@ -422,7 +429,10 @@ def parameters_page() -> str:
     lines = [
         "# Parameters",
         "",
-        "Written by `make params` from the typed model (`helpers.base.params`). Every run’s manifest lists its values.",
+        (
+            "Written by `make params` from the typed model (`helpers.base.params`). Every run’s manifest "
+            "lists its values."
+        ),
         "",
     ]
     groups: dict[str, list[str]] = {}
@@ -443,8 +453,8 @@ def _limits(field) -> str:
 
 
 def parameters_cell(names: Iterable[str] | None = None) -> str:
-    """Source of a notebook's `parameters` cell: the named parameters, or all, with defaults and meaning. What is too
-    long for a line has its meaning above it.
+    """Source of a notebook's `parameters` cell: the named parameters, or all, with defaults and meaning. What
+    is too long for a line has its meaning above it.
     """
     lines = []
     for name in names or Parameters.model_fields:
@@ -470,7 +480,10 @@ def write_params(folder: Path = PARAMS) -> list[Path]:
     for region in get_args(Region):
         path = folder / f"{slug(region)}.yml"
         path.write_text(
-            f"# yaml-language-server: $schema=schema.json\nregion: {region}\nrelease: 2022-23\ndata: data/sample\n",
+            (
+                f"# yaml-language-server: $schema=schema.json\nregion: {region}\nrelease: 2022-23\ndata: "
+                "data/sample\n"
+            ),
             encoding="utf-8",
         )
         written.append(path)

@@ -92,9 +92,9 @@ def table(
 ) -> Table:
     """A frame as a plain table: labels and decimals from the contract, an en dash for what is missing.
 
-    `of`: the result, or results, whose columns these are; without it a column's label must mean the same in every
-    result that has it. `headings`: of columns made here. `decimals`: for all, or by column. Raises ValueError for a
-    column that has no label: nobody should read a raw name.
+    `of`: the result, or results, whose columns these are; without it a column's label must mean the same in
+    every result that has it. `headings`: of columns made here. `decimals`: for all, or by column. Raises
+    ValueError for a column that has no label: nobody should read a raw name.
     """
     sources, given = [of] if isinstance(of, str) else list(of), headings or {}
     shown = frame.head(rows)

@@ -1,10 +1,10 @@
 """A stage of the national fit: what it stands on, which parameters it reads, what it writes, and how.
 
-Each stage is built once per release for all of England, into its own folder of `outputs/<release>/national/`, and read
-by every region. Its key is the hash of what decides it: its own code with all that it imports, its parameters, the
-files that it reads, and the keys of the stages it stands on. A stage that lies there whole under today's key is only
-read; any other is built anew, first those below it. So the notebooks run in the same way under `abie`, under plain
-papermill and by hand.
+Each stage is built once per release for all of England, into its own folder of `outputs/<release>/national/`,
+and read by every region. Its key is the hash of what decides it: its own code with all that it imports, its
+parameters, the files that it reads, and the keys of the stages it stands on. A stage that lies there whole
+under today's key is only read; any other is built anew, first those below it. So the notebooks run in the
+same way under `abie`, under plain papermill and by hand.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ STAMP = "stamp.json"
 
 
 class Results:
-    """What a stage wrote, by attribute (`fitted.baseline`) or by name (`fitted["baseline"]`); each table is read from
-    disk when it is first asked for.
+    """What a stage wrote, by attribute (`fitted.baseline`) or by name (`fitted["baseline"]`); each table is
+    read from disk when it is first asked for.
     """
 
     def __init__(self, folder: Path, files: tuple[str, ...]):
@@ -68,10 +68,11 @@ class Results:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. `build`: where its builder is, as "module:function"; it takes the run and gives results by name, a
-    frame for each table and a dict for each JSON file of the contract. `after`: the stages it stands on. `assets`:
-    files of the repository that it reads. `files`: what else of the run decides it, by hash (what people recorded, an
-    earlier run's peers), from the parameters named in `folders`, whose place decides nothing.
+    """One stage. `build`: where its builder is, as "module:function"; it takes the run and gives results by
+    name, a frame for each table and a dict for each JSON file of the contract. `after`: the stages it stands
+    on. `assets`: files of the repository that it reads. `files`: what else of the run decides it, by hash
+    (what people recorded, an earlier run's peers), from the parameters named in `folders`, whose place
+    decides nothing.
     """
 
     name: str
@@ -122,9 +123,11 @@ class Stage:
         return whole and read_json(folder / STAMP)["key"] == self.key(run)
 
     def ensure(self, run: Parameters) -> bool:
-        """Build it, and what it stands on, where that is not there already. Returns True when it was built now.
+        """Build it, and what it stands on, where that is not there already. Returns True when it was built
+        now.
 
-        Raises `DataRefused` when the input files must not be used. All files of a stage appear together, or none.
+        Raises `DataRefused` when the input files must not be used. All files of a stage appear together, or
+        none.
         """
         if self.is_current(run):
             return False
@@ -142,7 +145,8 @@ class Stage:
         wanted = {Path(name).stem for name in self.writes}
         if set(made) != wanted:
             raise ValueError(
-                f"stage {self.name} made {sorted(made)}, and the contract (data/artefacts.csv) lists {sorted(wanted)}"
+                f"stage {self.name} made {sorted(made)}, and the contract (data/artefacts.csv) lists "
+                f"{sorted(wanted)}"
             )
         with atomic_folder(self.folder(run)) as temporary:
             for name in self.writes:

@@ -12,7 +12,10 @@ import pandas as pd
 from helpers.base.years import SCHOOL_DAYS, year_words
 
 FORMULA = "The formula is ours, not DfE’s."
-MARKING = "Confidential: for the school, its local authority or trust, and the support team. Not for publication, not for Ofsted."
+MARKING = (
+    "Confidential: for the school, its local authority or trust, and the support team. Not for "
+    "publication, not for Ofsted."
+)
 INVENTED = "Invented data: no real school"
 
 PHASES = {
@@ -28,40 +31,52 @@ REASONS = {
     "assessed": ("Has a minimum", ""),
     "no_published_absence": (
         "No absence figure published",
-        "No absence rate was published for this school in {year}. Without it there is no figure to improve on, so we set no minimum.",
+        (
+            "No absence rate was published for this school in {year}. Without it there is no figure to "
+            "improve on, so we set no minimum."
+        ),
     ),
     "not_in_census": (
         "Not in the school census",
-        "This school is not in the school census of {year}. We cannot describe its pupils, so we cannot compare it fairly with other "
+        "This school is not in the school census of {year}. We cannot describe its pupils, so we cannot "
+        "compare it fairly with other "
         "schools, and we set no minimum.",
     ),
     "special_range_only": (
         "Special school: a range, no target",
-        "This is a special school. Attendance in special schools moves a lot from one year to the next. A single target would mostly "
+        "This is a special school. Attendance in special schools moves a lot from one year to the next. A "
+        "single target would mostly "
         "measure luck, so we give a range and set no minimum.",
     ),
     "alternative_provision": (
         "Alternative provision",
-        "This is alternative provision. Pupils join and leave during the year and no comparable absence rates are published, so we set no "
+        "This is alternative provision. Pupils join and leave during the year and no comparable absence "
+        "rates are published, so we set no "
         "minimum.",
     ),
     "nursery": (
         "Nursery school",
-        "This is a nursery school. Its pupils are below the age at which they must attend school, so we set no minimum.",
+        (
+            "This is a nursery school. Its pupils are below the age at which they must attend school, so we "
+            "set no minimum."
+        ),
     ),
     "new": (
         "New school",
-        "This school is new and has no earlier school that its figures can be followed from. It does not yet have a full year to improve "
+        "This school is new and has no earlier school that its figures can be followed from. It does not "
+        "yet have a full year to improve "
         "on, so we set no minimum.",
     ),
     "tiny": (
         "Fewer than 30 pupils",
-        "This school has fewer than 30 pupils. One or two pupils can move its rate by several points, so a target would mostly measure "
+        "This school has fewer than 30 pupils. One or two pupils can move its rate by several points, so "
+        "a target would mostly measure "
         "luck. We set no minimum.",
     ),
     "incomplete_data": (
         "Data missing",
-        "A figure that the method cannot do without is missing for this school, so we cannot compare it fairly with others. We set no "
+        "A figure that the method cannot do without is missing for this school, so we cannot compare it "
+        "fairly with others. We set no "
         "minimum.",
     ),
 }

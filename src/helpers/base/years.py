@@ -1,5 +1,5 @@
-"""Academic years, all that is done with them: `2022-23` is the only form inside; publishers write `202223`, `2022/23`,
-`2022-2023` or the year it ends. Years as text sort as they should.
+"""Academic years, all that is done with them: `2022-23` is the only form inside; publishers write `202223`,
+`2022/23`, `2022-2023` or the year it ends. Years as text sort as they should.
 """
 
 from __future__ import annotations
@@ -56,13 +56,17 @@ def year_words(year: str) -> str:
 
 
 def academic_year(text: str) -> str | None:
-    """`2022-23` from `202223`, `2022/23`, `2022-2023`, `2022-23`; None when the text is not two years in a row."""
+    """`2022-23` from `202223`, `2022/23`, `2022-2023`, `2022-23`; None when the text is not two years in a
+    row.
+    """
     match = _YEAR.fullmatch(text.strip())
     return _consecutive(match) if match else None
 
 
 def years_in_path(path: str | PurePath) -> list[str]:
-    """The academic years that a path names, innermost part first: `2022-2023/england_abs.csv` names `2022-23`."""
+    """The academic years that a path names, innermost part first: `2022-2023/england_abs.csv` names
+    `2022-23`.
+    """
     found = []
     for part in reversed(PurePath(path).parts):
         found += [year for match in _YEAR.finditer(part) if (year := _consecutive(match))]

@@ -1,5 +1,5 @@
-"""08 and 09 · Does the method keep what it promises (`evaluate.backtests`), and how would we know that support works
-(`evaluate.trial`)? Each is a stage of its own, looked up when it is first used.
+"""08 and 09 · Does the method keep what it promises (`evaluate.backtests`), and how would we know that
+support works (`evaluate.trial`)? Each is a stage of its own, looked up when it is first used.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.params import DEFAULT, Parameters
 from helpers.base.years import PRE_PANDEMIC
 from helpers.expectations import formula
 from helpers.model import forecast
@@ -56,7 +57,7 @@ def widen(kept: pd.DataFrame, register: pd.DataFrame) -> dict:
     return out
 
 
-def learnt_before(known: dict, before: str, primary_lambda: float = 0.8) -> dict:
+def learnt_before(known: dict, before: str, run: Parameters = DEFAULT) -> dict:
     """Parameters of the forecast from the pre-pandemic pairs in `known` that ended by the year `before`.
 
     For the first pair of all there is none earlier; then its own are used. Raises ValueError when `known` has
@@ -65,11 +66,12 @@ def learnt_before(known: dict, before: str, primary_lambda: float = 0.8) -> dict
     old = {years: frame for years, frame in known.items() if years[1] <= PRE_PANDEMIC}
     if not old:
         raise ValueError(
-            "no pair of pre-pandemic years to learn the forecast from: the panel needs two consecutive years up to 2018-19"
+            "no pair of pre-pandemic years to learn the forecast from: the panel needs two consecutive "
+            "years up to 2018-19"
         )
     earlier = [frame for years, frame in old.items() if years[1] <= before] or [old[min(old)]]
     roll = {"secondary": float(pd.concat(earlier)["roll"].median())}
-    return forecast.fit_parameters(earlier, primary_lambda, roll)
+    return forecast.fit_parameters(earlier, run.primary_lambda, roll, run.primary_spread)
 
 
 def with_forecast(pair: pd.DataFrame, parameters: dict, worst_share: float = WORST_SHARE) -> pd.DataFrame:

@@ -23,8 +23,8 @@ def load(run: Parameters) -> Results:
 
 
 def off_by(asked: pd.DataFrame) -> float:
-    """Largest error, in points, of the identities that every minimum must keep: the parts add up to the improvement
-    asked, last year less that is the target, 100 less the target is the minimum attendance.
+    """Largest error, in points, of the identities that every minimum must keep: the parts add up to the
+    improvement asked, last year less that is the target, 100 less the target is the minimum attendance.
 
     `asked`: the stage's `expectations` with absence_pct.
     """
@@ -41,8 +41,8 @@ def off_by(asked: pd.DataFrame) -> float:
 
 
 def by_start(asked: pd.DataFrame) -> pd.DataFrame:
-    """Mean chances by phase and fifth of last year's absence (1 = least, 5 = most): phase, fifth, chance_unaided,
-    chance_if_real.
+    """Mean chances by phase and fifth of last year's absence (1 = least, 5 = most): phase, fifth,
+    chance_unaided, chance_if_real.
     """
     from helpers.base.fifths import fifths
 

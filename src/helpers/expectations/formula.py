@@ -18,10 +18,22 @@ from sklearn.linear_model import QuantileRegressor
 from helpers.base.years import PRE_PANDEMIC, years_between
 
 COLUMNS = [
-    "urn", "gap_pp", "return_to_normal_pp", "national_part_pp", "context_part_pp", "limits_part_pp", "ask_pp", "target_absence_pct",
-    "minimum_attendance_pct", "minimum_attendance_shown_pct", "chance_unaided", "chance_if_real", "la_attendance_pct",
-    "peers_best_quartile_attendance_pct", "pre_pandemic_attendance_pct",
-]  # fmt: skip
+    "urn",
+    "gap_pp",
+    "return_to_normal_pp",
+    "national_part_pp",
+    "context_part_pp",
+    "limits_part_pp",
+    "ask_pp",
+    "target_absence_pct",
+    "minimum_attendance_pct",
+    "minimum_attendance_shown_pct",
+    "chance_unaided",
+    "chance_if_real",
+    "la_attendance_pct",
+    "peers_best_quartile_attendance_pct",
+    "pre_pandemic_attendance_pct",
+]
 LEAST_SPECIAL = 50  # pairs of years before a width by size is learnt
 TINY = 1e-9  # decimals as published are not exact in binary
 
@@ -67,8 +79,10 @@ def solve_national_part(y, b, gap, weight, parameters) -> float:
     if excess(low) > 0 or excess(high) < 0:
         reach = [excess(v) + parameters.national_path_pp for v in (low, high)]
         raise ValueError(
-            f"the national path of {parameters.national_path_pp} pp cannot be reached: with these limits the mean ask lies "
-            f"between {reach[0]:.3f} and {reach[1]:.3f} pp. Change national_path_pp, floor_pp, cap_pp, min_ask_pp or max_ask_pp."
+            f"the national path of {parameters.national_path_pp} pp cannot be reached: with these limits "
+            "the mean ask lies "
+            f"between {reach[0]:.3f} and {reach[1]:.3f} pp. Change national_path_pp, floor_pp, cap_pp, "
+            "min_ask_pp or max_ask_pp."
         )
     return float(brentq(excess, low, high, xtol=1e-12))
 
@@ -122,7 +136,8 @@ def set_expectations(
         and p.rounding_pp > 0
     ):
         raise ValueError(
-            "limits contradict each other: 0 <= floor_pp <= cap_pp, 0 <= min_ask_pp <= max_ask_pp, slope >= 0, rounding_pp > 0"
+            "limits contradict each other: 0 <= floor_pp <= cap_pp, 0 <= min_ask_pp <= max_ask_pp, slope "
+            ">= 0, rounding_pp > 0"
         )
     frame = baseline.merge(
         register[["urn", "roll", "la_code", "pre_pandemic_absence_pct"]], on="urn", how="left", validate="1:1"
@@ -130,7 +145,8 @@ def set_expectations(
     low = frame[frame["absence_pct"] <= p.min_ask_pp]
     if len(low):
         raise ValueError(
-            f"school {low['urn'].iloc[0]} has {low['absence_pct'].iloc[0]} % absence: no room to ask for {p.min_ask_pp} pp; check the "
+            f"school {low['urn'].iloc[0]} has {low['absence_pct'].iloc[0]} % absence: no room to ask for "
+            f"{p.min_ask_pp} pp; check the "
             "figure"
         )
     quartile = frame["urn"].map(best_quartile(peers, baseline))
@@ -147,13 +163,17 @@ def set_expectations(
         shown_ask = y - 100.0 + shown_minimum(y, t, p)
         calibration.append(
             {
-                "phase": phase, "a_pp": a, "weighted_mean_ask_pp": float(np.average(ask, weights=w)),
-                "weighted_mean_shown_ask_pp": float(np.average(shown_ask, weights=w)), "n": len(rows),
-                "share_at_floor": float(np.mean(wanted <= p.floor_pp)), "share_at_cap": float(np.mean(wanted >= p.cap_pp)),
+                "phase": phase,
+                "a_pp": a,
+                "weighted_mean_ask_pp": float(np.average(ask, weights=w)),
+                "weighted_mean_shown_ask_pp": float(np.average(shown_ask, weights=w)),
+                "n": len(rows),
+                "share_at_floor": float(np.mean(wanted <= p.floor_pp)),
+                "share_at_cap": float(np.mean(wanted >= p.cap_pp)),
                 "share_at_min_ask": float(np.mean(ask <= p.min_ask_pp + TINY)),
                 "share_at_max_ask": float(np.mean(ask >= p.max_ask_pp - TINY)),
             }
-        )  # fmt: skip
+        )
     frame["context_part_pp"] = p.slope * frame["gap_pp"]
     frame["return_to_normal_pp"] = frame["absence_pct"] - frame["baseline_pct"]
     frame["ask_pp"] = frame["absence_pct"] - frame["target_absence_pct"]
@@ -207,8 +227,10 @@ def special_range(register: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
         (special["absence_pct"] * np.exp(width)).clip(upper=100.0),
     )
     words = [
-        "Special schools differ too much from one another, and from year to year, for a single figure. With no real change, "
-        f"absence next year would lie between {low:.1f} % and {high:.1f} % in about four such schools of this size in five."
+        "Special schools differ too much from one another, and from year to year, for a single figure. "
+        "With no real change, "
+        f"absence next year would lie between {low:.1f} % and {high:.1f} % in about four such schools of "
+        "this size in five."
         for low, high in zip(lower, upper, strict=True)
     ]
     return pd.DataFrame({"urn": special["urn"], "lower_pct": lower, "upper_pct": upper, "words": words})

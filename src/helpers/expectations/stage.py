@@ -1,4 +1,6 @@
-"""The national stage `expectations`: the minimum improvement of every assessed school, and special schools' range."""
+"""The national stage `expectations`: the minimum improvement of every assessed school, and special schools'
+range.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from helpers.expectations import formula, sensitivity
 
 
 def set_minimums(run: Parameters) -> dict[str, pd.DataFrame]:
-    """The formula applied to every assessed school, how much one pupil would move it, and the range of special
-    schools, for which no minimum is set.
+    """The formula applied to every assessed school, how much one pupil would move it, and the range of
+    special schools, for which no minimum is set.
     """
     schools, fitted, similar = ingest.load(run), model.load(run), peers.load(run)
     asked = formula.set_expectations(

@@ -1,5 +1,5 @@
-"""What moves when a parameter moves? For analysts: other parameters tried on all of England at once, one school's parts
-and similar schools, and two finished runs compared.
+"""What moves when a parameter moves? For analysts: other parameters tried on all of England at once, one
+school's parts and similar schools, and two finished runs compared.
 """
 
 from __future__ import annotations

@@ -144,7 +144,10 @@ def _new_peers(before: pd.DataFrame, after: pd.DataFrame) -> pd.Series:
 def _because(row: dict) -> str:
     """Why a school's outcome changed, in a few words."""
     if row["status_before"] != row["status_after"]:
-        return f"status: {row['status_before'].replace('_', ' ')} before, {row['status_after'].replace('_', ' ')} after"
+        return (
+            f"status: {row['status_before'].replace('_', ' ')} before, "
+            f"{row['status_after'].replace('_', ' ')} after"
+        )
     if not abs(row["moved_pp"]) > 1e-9:
         return ""
     size = {part: abs(row[part.replace("_pp", "_moved_pp")]) for part in PARTS}
@@ -221,8 +224,15 @@ def in_words(a: Run, b: Run, papers: pd.DataFrame, changed: pd.DataFrame, rows: 
     lines += [
         "",
         "What came out",
-        f"   {short['in_both']:,} schools have a minimum in both, {short['gained']:,} only after, {short['lost']:,} only before",
-        f"   {short['felt']:,} asks moved by {FELT} points or more, {short['minimum_changed']:,} minimums changed as they are shown",
+        (
+            f"   {short['in_both']:,} schools have a minimum in both, {short['gained']:,} only after, "
+            f"{short['lost']:,} only before"
+        ),
+        (
+            f"   {short['felt']:,} asks moved by {FELT} points or more, {short['minimum_changed']:,} "
+            "minimums "
+            "changed as they are shown"
+        ),
         f"   mean move {short['mean_moved_pp']:+.3f} points, largest {short['largest_moved_pp']:+.2f}",
     ]
     lines += [
@@ -244,7 +254,8 @@ def in_words(a: Run, b: Run, papers: pd.DataFrame, changed: pd.DataFrame, rows: 
                 else f"{row['ask_before_pp']:.2f} -> {row['ask_after_pp']:.2f} points; "
             )
             lines.append(
-                f"   {row['school_name']} (URN {row['urn']}, {row['la_name']}): {move}{row['because'] or 'no change'}"
+                f"   {row['school_name']} (URN {row['urn']}, {row['la_name']}): "
+                f"{move}{row['because'] or 'no change'}"
             )
     return "\n".join(lines)
 

@@ -54,11 +54,18 @@ class Panel:
         )
         self.sliders = {
             name: w.FloatSlider(
-                getattr(world.run, name), min=low, max=high, step=step, description=text, style=STYLE, layout=WIDE,
-                readout_format=".2f", continuous_update=False,
+                getattr(world.run, name),
+                min=low,
+                max=high,
+                step=step,
+                description=text,
+                style=STYLE,
+                layout=WIDE,
+                readout_format=".2f",
+                continuous_update=False,
             )
             for name, (text, low, high, step) in SLIDERS.items()
-        }  # fmt: skip
+        }
         self.sliders["peers_k"] = w.IntSlider(
             world.run.peers_k,
             min=5,
@@ -97,10 +104,21 @@ class Panel:
         filters = w.VBox([w.HBox([self.same_region, self.better]), w.HBox([self.most_km, self.urban_rural])])
         return w.VBox(
             [
-                self.region, *self.sliders.values(), self.reset, self.message, self.summary, self.fairness,
-                w.HTML("<h3>One school</h3>"), self.school, self.one, filters, self.peers, self.peer, self.why,
+                self.region,
+                *self.sliders.values(),
+                self.reset,
+                self.message,
+                self.summary,
+                self.fairness,
+                w.HTML("<h3>One school</h3>"),
+                self.school,
+                self.one,
+                filters,
+                self.peers,
+                self.peer,
+                self.why,
             ]
-        )  # fmt: skip
+        )
 
     def _connect(self) -> None:
         """What happens when a person moves something."""
@@ -155,7 +173,10 @@ class Panel:
             self.now = what_if.what_if(self.world, **self.changes())
         except ValueError as error:  # bad parameters and an unreachable path
             reason = str(error).partition(" (given:")[0].removeprefix("parameters: Value error, ")
-            self.message.value = f"<p role='alert'><strong>This cannot be: {escape(reason)}. The figures below are the last that could.</strong></p>"
+            self.message.value = (
+                f"<p role='alert'><strong>This cannot be: {escape(reason)}. The figures "
+                "below are the last that could.</strong></p>"
+            )
             return
         self.message.value = ""
         self.show()
@@ -170,11 +191,20 @@ class Panel:
             for name, value in self.changes().items()
         )
         self.summary.value = (
-            f"<p><strong>{escape(moved) or 'Nothing moved: this is the run'}</strong>. {place}: {words.number(short['moved'])} of "
-            f"{words.number(short['schools'])} schools are asked for at least 0.05 points more or less; the largest move is "
-            f"{words.signed(short['largest_move_pp'])}. Mean ask over pupils {short['mean_ask_before_pp']:.2f} before, "
-            f"{short['mean_ask_now_pp']:.2f} now. Mean chance with no real change {short['mean_chance_before']:.2f} before, "
-            f"{short['mean_chance_now']:.2f} now. {words.pct(100 * short['new_peers_share'], 0)} of all pairs of similar schools are new.</p>"
+            f"<p><strong>{escape(moved) or 'Nothing moved: this is the run'}</strong>. {place}: "
+            f"{words.number(short['moved'])} of "
+        )(
+            f"{words.number(short['schools'])} schools are asked for at least 0.05 points more or less; "
+            "the largest move is "
+        )(
+            f"{words.signed(short['largest_move_pp'])}. Mean ask over pupils "
+            f"{short['mean_ask_before_pp']:.2f} before, "
+        )(
+            f"{short['mean_ask_now_pp']:.2f} now. Mean chance with no real change "
+            f"{short['mean_chance_before']:.2f} before, "
+        )(
+            f"{short['mean_chance_now']:.2f} now. {words.pct(100 * short['new_peers_share'], 0)} of all "
+            "pairs of similar schools are new.</p>"
         )
         self.fairness.value = "".join(
             table(
@@ -197,7 +227,11 @@ class Panel:
         rows = what_if.parts(self.before, self.now, urn)
         sides = [answer.expectations.set_index("urn").loc[urn] for answer in (self.before, self.now)]
         told = [
-            f"{words.pct(side['minimum_attendance_shown_pct'])}, {words.chance(side['chance_unaided'])} by luck"
+            (
+                f"{words.pct(side['minimum_attendance_shown_pct'])}, "
+                f"{words.chance(side['chance_unaided'])} by "
+                "luck"
+            )
             for side in sides
         ]
         made = table(
@@ -265,11 +299,24 @@ class Panel:
 
 
 HEADINGS = {
-    "ask_before_pp": "Mean ask before (points)", "ask_now_pp": "Mean ask now (points)", "chance_before": "Mean chance before",
-    "chance_now": "Mean chance now", "before_pp": "Before", "now_pp": "Now", "moved_pp": "Moved", "attendance_pct": "Attendance last year (%)",
-    "expected_pct": "Expected next year (%)", "better": "Better by more than noise", "feature": "Feature", "ours": "This school",
-    "theirs": "The other school", "share_of_distance": "Share of distance", "part": "Part", "schools": "Schools", "fifth": "Fifth",
-}  # fmt: skip
+    "ask_before_pp": "Mean ask before (points)",
+    "ask_now_pp": "Mean ask now (points)",
+    "chance_before": "Mean chance before",
+    "chance_now": "Mean chance now",
+    "before_pp": "Before",
+    "now_pp": "Now",
+    "moved_pp": "Moved",
+    "attendance_pct": "Attendance last year (%)",
+    "expected_pct": "Expected next year (%)",
+    "better": "Better by more than noise",
+    "feature": "Feature",
+    "ours": "This school",
+    "theirs": "The other school",
+    "share_of_distance": "Share of distance",
+    "part": "Part",
+    "schools": "Schools",
+    "fifth": "Fifth",
+}
 
 
 def panel(world: what_if.World, region: str = ENGLAND, urn: int | None = None) -> Panel:

@@ -220,7 +220,8 @@ def what_if(world: World, **changes) -> WhatIf:
     strange = set(changes) - set(OFFERED)
     if strange:
         raise ValueError(
-            f"{', '.join(sorted(strange))}: not among the parameters that can be moved here ({', '.join(OFFERED)})"
+            f"{', '.join(sorted(strange))}: not among the parameters that can be moved here "
+            f"({', '.join(OFFERED)})"
         )
     run = make(**{**world.run.model_dump(), **changes})
     pairs = world.ranked(run.peers_k, run.region_penalty)

@@ -1,4 +1,6 @@
-"""01 · Can these figures be trusted? Official files read, joined into one register, and checked against what was published."""
+"""01 · Can these figures be trusted? Official files read, joined into one register, and checked against what
+was published.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ STAGE = Stage("ingest", "helpers.ingest.stage:read", parameters=("release", "tin
 
 
 def load(run: Parameters) -> Results:
-    """The stage's results: register, earlier, panel, area_rates, boundaries, linked, hubs, attendance, later_census,
-    files, quality, inputs. Raises `DataRefused` with every reason when the files must not be used.
+    """The stage's results: register, earlier, panel, area_rates, boundaries, linked, hubs, attendance,
+    later_census, files, quality, inputs. Raises `DataRefused` with every reason when the files must not be
+    used.
     """
     return STAGE.load(run)
 
@@ -63,7 +66,9 @@ JOINED = {
 
 
 def large_areas(checks: pd.DataFrame, region: str) -> pd.DataFrame:
-    """Comparisons with the published rates of England and, for a region, of the region; columns of `COMPARED`."""
+    """Comparisons with the published rates of England and, for a region, of the region; columns of
+    `COMPARED`.
+    """
     wanted = ["england"] if region == ENGLAND else ["england", "region"]
     return checks.loc[checks["geography"].isin(wanted), list(COMPARED)]
 

@@ -25,8 +25,20 @@ from helpers.ingest.readers.folder import files_in
 from helpers.ingest.readers.readings import GEOGRAPHIES
 
 COLUMNS = (
-    "dataset", "file", "what", "publisher", "period", "landing_page", "url", "licence", "rows", "bytes", "sha256", "status", "note",
-)  # fmt: skip
+    "dataset",
+    "file",
+    "what",
+    "publisher",
+    "period",
+    "landing_page",
+    "url",
+    "licence",
+    "rows",
+    "bytes",
+    "sha256",
+    "status",
+    "note",
+)
 STATUSES = {
     "published": "as the publisher gives it",
     "collected": "official figures put together by the collector",
@@ -163,15 +175,29 @@ def _difference(path: Path, file: str, rows: int | None, listed: dict) -> Fault:
     expected = listed["rows"]
     if rows is not None and not pd.isna(rows) and not pd.isna(expected) and rows < expected:
         return Fault(
-            "hard", "truncated_against_catalogue", f"the file has {rows:,} rows; the catalogue's edition of {listed['what']} "
-            f"({listed['period']}) has {expected:,}", file, value=str(rows),
-            what_to_do="Download the file again; if the publisher has issued a shorter edition, list it in the catalogue.",
-        )  # fmt: skip
+            "hard",
+            "truncated_against_catalogue",
+            f"the file has {rows:,} rows; the catalogue's edition of "
+            f"{listed['what']} "
+            f"({listed['period']}) has {expected:,}",
+            file,
+            value=str(rows),
+            what_to_do=(
+                "Download the file again; if the publisher has issued a shorter edition, list it "
+                "in the catalogue."
+            ),
+        )
     return Fault(
-        "flag", "edition_differs", f"the file is not the catalogue's edition of {listed['what']} ({listed['period']}): another checksum",
-        file, value=f"{rows} rows" if rows is not None else "",
+        "flag",
+        "edition_differs",
+        (
+            f"the file is not the catalogue's edition of {listed['what']} "
+            f"({listed['period']}): another checksum"
+        ),
+        file,
+        value=f"{rows} rows" if rows is not None else "",
         what_to_do="If it is a newer edition, list it in the catalogue; if not, download it again.",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -246,7 +272,10 @@ def _fetch_one(row: dict, to: Path, base_url: str | None, progress: bool, retrie
     if target.exists():
         if row["sha256"] and describe(target).sha256 == row["sha256"]:
             return Fetched(file, "had", "already here with the right checksum")
-        why = f"{shown(target)} is here already and is another edition; raw files are never overwritten: move it away to fetch this one"
+        why = (
+            f"{shown(target)} is here already and is another edition; raw files are never overwritten: "
+            "move it away to fetch this one"
+        )
         return Fetched(file, "failed", why)
     url = f"{base_url.rstrip('/')}/{quote(file)}" if base_url else row["url"]
     if not url:
@@ -336,6 +365,7 @@ def _reason(error: Exception, row: dict, arrived: _Examining) -> str:
         else ""
     )
     return (
-        f"wrong checksum{shorter}. It is still {row['what']}, so the publisher may have replaced it: compare it with the publication page "
+        f"wrong checksum{shorter}. It is still {row['what']}, so the publisher may have replaced it: "
+        "compare it with the publication page "
         "before listing it as a new edition"
     )

@@ -16,8 +16,16 @@ from helpers.ingest.links import MERGED, SAME, SPLIT, nearest, neighbours, prede
 
 MEASURES = ["absence_pct", "persistent_pct", "authorised_pct", "unauthorised_pct", "severe_pct"]
 PANEL = [
-    "urn", "year", "published_urn", "published_urns", "link_kind", *MEASURES, "decimals", "roll", "publication",
-]  # fmt: skip
+    "urn",
+    "year",
+    "published_urn",
+    "published_urns",
+    "link_kind",
+    *MEASURES,
+    "decimals",
+    "roll",
+    "publication",
+]
 SOURCE_RANK = {"performance_tables": 0, "ees": 1}
 
 
@@ -212,9 +220,16 @@ def _mean_of(urn: int, members: tuple, kind: str, rows: pd.DataFrame, roll: pd.S
         m: float((here[m] * weight).sum() / weight.sum()) if here[m].notna().all() else np.nan
         for m in MEASURES
     }
-    return base | means | {
-        "link_kind": kind, "roll": float(weight.sum()), "decimals": here["decimals"].min(), "publication": here["publication"].iloc[0],
-    }  # fmt: skip
+    return (
+        base
+        | means
+        | {
+            "link_kind": kind,
+            "roll": float(weight.sum()),
+            "decimals": here["decimals"].min(),
+            "publication": here["publication"].iloc[0],
+        }
+    )
 
 
 def nearest_other_year(panel: pd.DataFrame, year: str) -> pd.DataFrame:

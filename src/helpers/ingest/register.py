@@ -20,12 +20,38 @@ from helpers.ingest.panel import build_panel, nearest_other_year, one_figure_eac
 from helpers.ingest.readers.readings import Readings
 
 FROM_DETAIL = [
-    "la_ons_code", "la_name", "region_name", "school_name", "postcode", "school_type", "trust_name", "sex_of_school", "denomination",
-    "admissions_policy", "middle_school", "all_through", "urban_rural", "governance", "open_date", "fsm_pct", "young_carer_pct",
-    "white_british_pct", "white_other_pct", "gypsy_roma_traveller_pct", "mixed_pct", "indian_pct", "pakistani_pct", "bangladeshi_pct",
-    "other_asian_pct", "black_caribbean_pct", "black_african_pct", "other_black_pct", "chinese_pct", "other_ethnic_pct",
+    "la_ons_code",
+    "la_name",
+    "region_name",
+    "school_name",
+    "postcode",
+    "school_type",
+    "trust_name",
+    "sex_of_school",
+    "denomination",
+    "admissions_policy",
+    "middle_school",
+    "all_through",
+    "urban_rural",
+    "governance",
+    "open_date",
+    "fsm_pct",
+    "young_carer_pct",
+    "white_british_pct",
+    "white_other_pct",
+    "gypsy_roma_traveller_pct",
+    "mixed_pct",
+    "indian_pct",
+    "pakistani_pct",
+    "bangladeshi_pct",
+    "other_asian_pct",
+    "black_caribbean_pct",
+    "black_african_pct",
+    "other_black_pct",
+    "chinese_pct",
+    "other_ethnic_pct",
     "ethnicity_unclassified_pct",
-]  # fmt: skip
+]
 FROM_CENSUS = ["school_type_census", "sen_support_pct", "ehcp_pct", "eal_pct", "fsm6_pct"]
 FROM_ABSENCE = ["absence_pct", "persistent_pct", "publication"]
 FROM_EITHER = ["la_code", "phase", "roll", "girls_roll"]
@@ -44,9 +70,16 @@ SPECIAL_GUESS_PCT = (
     20.0  # above this a school of which nothing else is known is taken for special: see `_phase_of_uncounted`
 )
 STATUSES = [
-    "assessed", "no_published_absence", "not_in_census", "special_range_only", "alternative_provision", "nursery", "new", "tiny",
+    "assessed",
+    "no_published_absence",
+    "not_in_census",
+    "special_range_only",
+    "alternative_provision",
+    "nursery",
+    "new",
+    "tiny",
     "incomplete_data",
-]  # fmt: skip
+]
 
 
 def build_register(readings: Readings, release: str, tiny_roll: int = DEFAULT.tiny_roll) -> pd.DataFrame:

@@ -1,5 +1,5 @@
-"""02 · What would be expected of a school in these circumstances? Absence typical of a school's context, and the
-baseline: what next year would bring with no real change.
+"""02 · What would be expected of a school in these circumstances? Absence typical of a school's context, and
+the baseline: what next year would bring with no real change.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ STAGE = Stage(
 
 
 def load(run: Parameters) -> Results:
-    """The stage's results, fitted first where needed: context, drivers, scores, weights, features, baseline, evidence,
-    one_pupil and model.
+    """The stage's results, fitted first where needed: context, drivers, scores, weights, features, baseline,
+    evidence, one_pupil and model.
     """
     return STAGE.load(run)
 
@@ -31,7 +31,8 @@ def load(run: Parameters) -> Results:
 def not_explained(
     schools: pd.DataFrame, drivers: pd.DataFrame, baseline: pd.DataFrame, fitted: Results
 ) -> float:
-    """Largest difference, in points, between a school's expected absence and the sum of its phase's mean and its parts.
+    """Largest difference, in points, between a school's expected absence and the sum of its phase's mean and
+    its parts.
 
     `schools`: urn, phase; `drivers`: urn, contribution_pp; `baseline`: urn, context_expected_pct.
     """

@@ -95,7 +95,8 @@ def cross_fit(x: pd.DataFrame, y: np.ndarray, groups: np.ndarray, weight: np.nda
     n_folds = min(FOLDS, len(np.unique(groups)))
     if n_folds < 2:
         raise ValueError(
-            "the context model needs schools of at least two local authorities: it never learns from a school's own one"
+            "the context model needs schools of at least two local authorities: it never learns from a "
+            "school's own one"
         )
     x = usable(x)
     rising = {f.name: f.rising for f in FEATURES}

@@ -11,7 +11,6 @@ quantiles of |error| / spread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +30,17 @@ SPREAD_TERMS = ["log_roll", "log_baseline", "fsm_pct", "away_from_context"]
 SMALLEST_ERROR = 1e-3  # rates are published to 0.1: an error of exactly zero has no logarithm
 ONE_SD = 0.6827  # share of a normal distribution within one standard deviation
 BASELINE_COLUMNS = [
-    "urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp", "lower80_pct", "upper80_pct", "lower90_pct",
+    "urn",
+    "phase",
+    "absence_pct",
+    "context_expected_pct",
+    "baseline_pct",
+    "sd_pp",
+    "lower80_pct",
+    "upper80_pct",
+    "lower90_pct",
     "upper90_pct",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)
@@ -231,7 +238,6 @@ def fit_forecast(
     seed: int = 2025,
     primary_lambda: float = 0.80,
     primary_spread: float = DEFAULT.primary_spread,
-    progress: Callable[[str], None] | None = None,
 ) -> ForecastFit:
     """Baseline, spread and intervals of every assessed school.
 
@@ -243,12 +249,11 @@ def fit_forecast(
     pairs = pre_pandemic_pairs(panel)
     if not pairs:
         raise ValueError(
-            f"the panel has no pair of consecutive years up to {PRE_PANDEMIC} with {MINIMUM_PAIRS} schools: nothing to fit lambda on"
+            f"the panel has no pair of consecutive years up to {PRE_PANDEMIC} with {MINIMUM_PAIRS} "
+            "schools: nothing to fit lambda on"
         )
     seen = []
     for before, after in pairs:
-        if progress:
-            progress(f"transition {before} to {after}")
         seen.append(transition(register, panel, before, after, "secondary", seed))
     own = context_fit.expected.merge(
         register[["urn", "absence_pct", "roll", "fsm_pct"]], on="urn", how="left", validate="1:1"
@@ -281,13 +286,17 @@ def _evidence(used: list[str], n: int, primary_spread: float) -> pd.DataFrame:
             "primary",
             "lambda",
             "weak",
-            "an assumption: no consecutive pre-pandemic years of primary schools are published in the files used",
+            (
+                "an assumption: no consecutive pre-pandemic years of primary schools are published in the "
+                "files used"
+            ),
         ),
         (
             "primary",
             "intervals",
             "weak",
-            f"the spread by size, level and FSM is that of secondary schools times {primary_spread:g}, an assumption, tested on primaries of "
+            f"the spread by size, level and FSM is that of secondary schools times {primary_spread:g}, an "
+            "assumption, tested on primaries of "
             "more than 300 pupils alone",
         ),
     ]

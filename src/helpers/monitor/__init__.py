@@ -1,4 +1,6 @@
-"""07 · What happened since, and what may be said about it? Shocks found in area figures, and verdicts by school."""
+"""07 · What happened since, and what may be said about it? Shocks found in area figures, and verdicts by
+school.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ VERDICT_COLOURS = {
 
 
 def load(run: Parameters) -> Results:
-    """The stage's results, made first where needed: verdicts, shocks, snapshots, periods and what they rest on."""
+    """The stage's results, made first where needed: verdicts, shocks, snapshots, periods and what they rest
+    on.
+    """
     return STAGE.load(run)
 
 
@@ -97,8 +101,8 @@ def shocks_here(shocks: pd.DataFrame, region: str) -> pd.DataFrame:
 
 
 def largest_shock(here: pd.DataFrame, scores: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """The authority's shock that added most to its year: a title, and the scores of its windows with `shown` (whether
-    the window is part of a shock). Without a shock the title says so and the frame is empty.
+    """The authority's shock that added most to its year: a title, and the scores of its windows with `shown`
+    (whether the window is part of a shock). Without a shock the title says so and the frame is empty.
     """
     local = here[(here["geography"] == "la") & (here["not_counted"] == "")]
     if local.empty:
@@ -117,8 +121,8 @@ def largest_shock(here: pd.DataFrame, scores: pd.DataFrame) -> tuple[str, pd.Dat
 
 
 def paths(run: Parameters, schools: pd.DataFrame) -> pd.DataFrame:
-    """Each school's path to its target by school week, with limits; empty where no season is known: urn, school_week,
-    unchanged_pct, target_pct, lower_pct, upper_pct and more. `schools`: the region's register.
+    """Each school's path to its target by school week, with limits; empty where no season is known: urn,
+    school_week, unchanged_pct, target_pct, lower_pct, upper_pct and more. `schools`: the region's register.
     """
     from helpers.monitor import progress
 
@@ -153,8 +157,8 @@ def weeks_sent(run: Parameters, schools: pd.DataFrame) -> pd.DataFrame:
 
 
 def course(weeks: pd.DataFrame, all_paths: pd.DataFrame) -> pd.DataFrame:
-    """Where each school that sent its weeks is on its path: urn, school_week, absence_pct, target_pct, limits, course,
-    words; only the columns that are known.
+    """Where each school that sent its weeks is on its path: urn, school_week, absence_pct, target_pct,
+    limits, course, words; only the columns that are known.
     """
     from helpers.monitor import progress
 

@@ -139,7 +139,10 @@ def _check(event, found: Found, cleaned: Cleaned, phases: tuple[str, ...]) -> tu
 
 def _how_near(tested: pd.DataFrame) -> str:
     best = tested.loc[(tested["z"] / tested["threshold"]).idxmax()]
-    return f"nearest: {best['area_name']} ({best['phase']}), score {best['z']:.1f} against a threshold of {best['threshold']:.1f}"
+    return (
+        f"nearest: {best['area_name']} ({best['phase']}), score {best['z']:.1f} against a threshold of "
+        f"{best['threshold']:.1f}"
+    )
 
 
 def _why_not(event, rows: pd.DataFrame, cleaned: Cleaned, phases: tuple[str, ...]) -> str:
@@ -150,10 +153,16 @@ def _why_not(event, rows: pd.DataFrame, cleaned: Cleaned, phases: tuple[str, ...
     spans = periods[_holds(periods, event)]
     weeks = int(((spans["end"] - spans["start"]).dt.days.max() + 3) // 7) if len(spans) else 0
     if weeks > LONG:
-        note = f"inside a window of {weeks} weeks: the publications in between count sessions more than once and were put aside"
+        note = (
+            f"inside a window of {weeks} weeks: the publications in between count sessions more than "
+            "once and were put aside"
+        )
         return note + _in_quarantine(event, cleaned.quarantine)
     if event.measure == "days_lost" and event.geography == "england":
-        return "a closure in all of England cannot be told from a bank holiday or a term date: no neighbour was open"
+        return (
+            "a closure in all of England cannot be told from a bank holiday or a term date: no "
+            "neighbour was open"
+        )
     if rows.empty:
         return "no publication covers these days"
     if event.measure == "days_lost":
@@ -181,4 +190,7 @@ def _in_quarantine(event, quarantine: pd.DataFrame) -> str:
         return ""
     missed = [(r["value"] * r["religious_pct"]).item() for r in (before, after)]
     rate = (missed[1] - missed[0]) / (after["value"].item() - before["value"].item())
-    return f" (they would give {rate:.2f} % for {after['end'].item():%d %B %Y} and the fortnight before; not used)"
+    return (
+        f" (they would give {rate:.2f} % for {after['end'].item():%d %B %Y} and the fortnight before; "
+        "not used)"
+    )

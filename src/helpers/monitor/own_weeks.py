@@ -13,9 +13,11 @@ import pandas as pd
 from helpers.monitor.shocks import LEAST_Z, MAD, PARTS, finest
 
 EXTRACT = {
-    "illness_sessions": "illness", "religious_sessions": "religious_observance", "holiday_sessions": "holidays",
+    "illness_sessions": "illness",
+    "religious_sessions": "religious_observance",
+    "holiday_sessions": "holidays",
     "excluded_sessions": "exclusions",
-}  # fmt: skip
+}
 LEAST_WEEKS, YEAR_WEEKS = 8, 38
 LEAST_OWN_MAD, LEAST_OWN_PP = 0.3, 2.0  # a school's own weeks, points
 
@@ -74,7 +76,10 @@ def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
                 share = mine.at[i, "possible_sessions"] / (mine["possible_sessions"].mean() * YEAR_WEEKS)
                 effect = 0.0 if code == "closure" else excess[i] * share
                 week = mine.at[i, "week_commencing"]
-                words = f"own extract: {excess[i]:.1f} points of all sessions more than in the school's usual week"
+                words = (
+                    f"own extract: {excess[i]:.1f} points of all sessions more than in the school's "
+                    "usual week"
+                )
                 words += "" if code == "closure" or area.empty else ", its area taken off"
                 found.append((urn, year, week, week + pd.Timedelta(days=4), code, effect, words))
     columns = ["urn", "year", "start", "end", "code", "effect_year_pp", "evidence"]

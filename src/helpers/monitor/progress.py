@@ -62,7 +62,8 @@ def season(snapshots: pd.DataFrame, leave_out: str = "", earlier_only: bool = Fa
     ]
     if grid.empty:
         raise ValueError(
-            f"no complete year of year-to-date publications other than {leave_out or 'none'}: the season is not known"
+            f"no complete year of year-to-date publications other than {leave_out or 'none'}: the season "
+            "is not known"
         )
     share = grid[list(WEEKS)].div(grid["final"], axis=0)
     share.columns.name = "school_week"
@@ -142,9 +143,14 @@ def _mad(values: pd.Series) -> float:
 
 
 def path(
-    baseline: pd.DataFrame, expectations: pd.DataFrame, schools: pd.DataFrame, snapshots: pd.DataFrame, year: str, shape: pd.DataFrame,
+    baseline: pd.DataFrame,
+    expectations: pd.DataFrame,
+    schools: pd.DataFrame,
+    snapshots: pd.DataFrame,
+    year: str,
+    shape: pd.DataFrame,
     left: pd.DataFrame,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Where each school should stand, week by week, in `year`.
 
     `schools`: urn, la_ons_code, region_name, phase. `shape` of `season`, `left` of `settling`. Out, one row
@@ -242,7 +248,9 @@ def read_progress(
         "too_early": "Too early to say: more than half of what decides a year is still to come.",
         "on_course": "On course: no higher than the path to the target.",
         "within_noise": "Above the path by no more than chance moves a school at this time of year.",
-        "off_course_by_more_than_noise": "Above the path by more than chance moves a school at this time of year: worth asking why.",
+        "off_course_by_more_than_noise": (
+            "Above the path by more than chance moves a school at this time of year: worth asking why."
+        ),
     }
     return out.assign(words=out["course"].map(words))
 

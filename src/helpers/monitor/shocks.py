@@ -28,14 +28,35 @@ MEASURES = {  # measure -> (column, name of a shock in it, least scale, least si
     "days_lost": ("days_per_pupil", "closure", 0.05, 0.25),
 }
 PARTS = {
-    "illness_pct": "illness", "religious_pct": "religious_observance", "holiday_pct": "holidays", "excluded_pct": "exclusions",
-    "medical_pct": "medical", "other_authorised_pct": "other_authorised", "other_unauthorised_pct": "no_reason_given",
-}  # fmt: skip
+    "illness_pct": "illness",
+    "religious_pct": "religious_observance",
+    "holiday_pct": "holidays",
+    "excluded_pct": "exclusions",
+    "medical_pct": "medical",
+    "other_authorised_pct": "other_authorised",
+    "other_unauthorised_pct": "no_reason_given",
+}
 KEY = ["geography", "area", "phase", "year", "kind", "start", "end"]
 SHOCKS = [
-    "shock_id", "geography", "area", "area_name", "la_ons_code", "region_name", "phase", "year", "start", "end", "code", "words", "windows",
-    "peak_z", "excess_pp", "days_lost", "effect_year_pp", "not_counted",
-]  # fmt: skip
+    "shock_id",
+    "geography",
+    "area",
+    "area_name",
+    "la_ons_code",
+    "region_name",
+    "phase",
+    "year",
+    "start",
+    "end",
+    "code",
+    "words",
+    "windows",
+    "peak_z",
+    "excess_pp",
+    "days_lost",
+    "effect_year_pp",
+    "not_counted",
+]
 MAD = 1.4826  # median absolute deviation to standard deviation
 HALF = 0.5
 LEAST_Z = 3.5

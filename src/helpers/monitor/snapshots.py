@@ -32,7 +32,9 @@ CODES = {
     "parts_disagree": "the kinds of absence do not add up to the whole, or a reason exceeds its kind",
     "superseded": "a later publication covers the same weeks",
     "too_many_sessions": "more sessions per pupil than there were school days",
-    "publication_impossible": "England's figures in this publication are impossible, so none of its areas is used",
+    "publication_impossible": (
+        "England's figures in this publication are impossible, so none of its areas is used"
+    ),
     "not_monotone": "a count since September is lower than in the publication before",
     "no_school": "less than a day of school per pupil: holidays",
 }

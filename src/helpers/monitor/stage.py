@@ -42,7 +42,9 @@ def followed(release: str) -> list[str]:
 
 
 def follow(run: Parameters) -> dict[str, pd.DataFrame]:
-    """Shocks, and verdicts over the two years after the release. An invented country has no calendar of known events."""
+    """Shocks, and verdicts over the two years after the release. An invented country has no calendar of known
+    events.
+    """
     calendar = known_events.read_calendar()
     known = calendar.head(0) if run.is_sample else calendar
     schools, asked = official.load(run), minimums.load(run).expectations
@@ -105,9 +107,13 @@ def build(
 def inputs(attendance: pd.DataFrame, panel: pd.DataFrame, records: dict, release: str) -> pd.DataFrame:
     """input, found, there, words: what the year can be watched with, and what is missing without it."""
     rows = [
-        ("in-year attendance by area", f"{attendance['published'].nunique():,} publications, {len(attendance):,} rows", len(attendance) > 0,
-         "no shocks by area and no path through the year can be shown"),
-    ]  # fmt: skip
+        (
+            "in-year attendance by area",
+            (f"{attendance['published'].nunique():,} publications, {len(attendance):,} rows"),
+            len(attendance) > 0,
+            "no shocks by area and no path through the year can be shown",
+        ),
+    ]
     for number, year in enumerate(followed(release)):
         n = int((panel["year"].eq(year) & panel["absence_pct"].notna()).sum())
         lost = (

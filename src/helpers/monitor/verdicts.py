@@ -32,9 +32,23 @@ REOPENED = {
     "split": "the school was divided",
 }
 COLUMNS = [
-    "urn", "year", "absence_pct", "target_absence_pct", "movement_pp", "shock_effect_pp", "shock_codes", "shortfall_pp",
-    "shortfall_without_shocks_pp", "z", "z_without_shocks", "met_as_published", "verdict", "verdict_without_shocks", "reopened", "words",
-]  # fmt: skip
+    "urn",
+    "year",
+    "absence_pct",
+    "target_absence_pct",
+    "movement_pp",
+    "shock_effect_pp",
+    "shock_codes",
+    "shortfall_pp",
+    "shortfall_without_shocks_pp",
+    "z",
+    "z_without_shocks",
+    "met_as_published",
+    "verdict",
+    "verdict_without_shocks",
+    "reopened",
+    "words",
+]
 
 
 def movement(area_rates: pd.DataFrame, schools: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
@@ -46,9 +60,11 @@ def movement(area_rates: pd.DataFrame, schools: pd.DataFrame, before: str, after
     rates = area_rates[
         area_rates["measure"].eq("absence") & area_rates["geography"].isin(["region", "england"])
     ]
-    wide = rates[rates["year"].isin([before, after])].pivot_table(
-        index=["area_name", "phase"], columns="year", values="rate_pct", aggfunc="first"
-    ).reindex(columns=[before, after])  # fmt: skip
+    wide = (
+        rates[rates["year"].isin([before, after])]
+        .pivot_table(index=["area_name", "phase"], columns="year", values="rate_pct", aggfunc="first")
+        .reindex(columns=[before, after])
+    )
     change = (wide[after] - wide[before]).dropna()
     keys = pd.MultiIndex.from_frame(schools[["region_name", "phase"]])
     england = pd.MultiIndex.from_arrays([["England"] * len(schools), schools["phase"]])
@@ -180,9 +196,12 @@ def changed_circumstances(
     )
     link = both["link_kind"].map(MIXED_LINKS)
     found = {
-        "roll_grew": roll > rules.roll_change_pct, "roll_fell": roll < -rules.roll_change_pct,
-        "sen_rose": sen.astype("float64") > rules.sen_rise_pp, "merged": link.eq("merged"), "split": link.eq("split"),
-    }  # fmt: skip
+        "roll_grew": roll > rules.roll_change_pct,
+        "roll_fell": roll < -rules.roll_change_pct,
+        "sen_rose": sen.astype("float64") > rules.sen_rise_pp,
+        "merged": link.eq("merged"),
+        "split": link.eq("split"),
+    }
     size = {"roll_grew": roll, "roll_fell": roll, "sen_rose": sen}
     parts = []
     for code, hit in found.items():
@@ -195,9 +214,14 @@ def changed_circumstances(
 
 
 def verdicts(
-    baseline: pd.DataFrame, expectations: pd.DataFrame, outcomes: pd.DataFrame, movement: pd.DataFrame, shocks: pd.DataFrame,
-    reopened: pd.DataFrame | None = None, rules: Parameters | None = None,
-) -> pd.DataFrame:  # fmt: skip
+    baseline: pd.DataFrame,
+    expectations: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    movement: pd.DataFrame,
+    shocks: pd.DataFrame,
+    reopened: pd.DataFrame | None = None,
+    rules: Parameters | None = None,
+) -> pd.DataFrame:
     """One verdict per school with an expectation; columns `COLUMNS`.
 
     In: `baseline` (urn, sd_pp), `expectations` (urn, target_absence_pct, minimum_attendance_shown_pct),
@@ -214,7 +238,8 @@ def verdicts(
         raise ValueError(f"outcomes of one year are needed, not of {', '.join(sorted(years))}")
     if outcomes["urn"].duplicated().any():
         raise ValueError(
-            f"school {outcomes.loc[outcomes['urn'].duplicated(), 'urn'].iloc[0]} has two outcomes for {years[0]}"
+            f"school {outcomes.loc[outcomes['urn'].duplicated(), 'urn'].iloc[0]} has two outcomes for "
+            f"{years[0]}"
         )
     out = expectations[["urn", "target_absence_pct", "minimum_attendance_shown_pct"]].merge(
         baseline[["urn", "sd_pp"]], on="urn", validate="1:1"
@@ -251,12 +276,16 @@ def _words(rows: pd.DataFrame, why: pd.Series, rules: Parameters) -> list[str]:
     for r, reason in zip(rows.itertuples(index=False), why, strict=True):
         if np.isnan(r.z):
             out.append(
-                "Too early to say: no full year has been published for this school and its region since the target was set."
+                "Too early to say: no full year has been published for this school and its region since "
+                "the target was set."
             )
             continue
         off = f"the region's schools moved by {r.movement_pp:+.2f} points".replace("-", "\N{MINUS SIGN}")
         if r.shock_effect_pp:
-            off += f", recorded shocks ({r.shock_codes.replace('_', ' ').replace('+', ', ')}) account for {r.shock_effect_pp:.2f}"
+            off += (
+                f", recorded shocks ({r.shock_codes.replace('_', ' ').replace('+', ', ')}) account for "
+                f"{r.shock_effect_pp:.2f}"
+            )
         net = f"Absence was {r.absence_pct:.1f}%; {off}. Net of that it was {abs(r.shortfall_pp):.2f} points "
         net += f"{'above' if r.shortfall_pp > 0 else 'below'} the {r.target_absence_pct:.2f}% asked"
         size = f"({abs(r.z):.1f} times what chance typically moves a school like this)"

@@ -1,4 +1,6 @@
-"""03 · Who is in the same circumstances, and who does better? Similar schools, and those named as doing better."""
+"""03 · Who is in the same circumstances, and who does better? Similar schools, and those named as doing
+better.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,9 @@ def load(run: Parameters) -> Results:
 
 
 def why(register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int) -> pd.DataFrame:
-    """Circumstance by circumstance, why two schools are close or not: feature, ours, theirs, share_of_distance, the
-    largest first. Raises `NotFound` for a school that is not assessed, ValueError for schools of different phases.
+    """Circumstance by circumstance, why two schools are close or not: feature, ours, theirs,
+    share_of_distance, the largest first. Raises `NotFound` for a school that is not assessed, ValueError for
+    schools of different phases.
     """
     from helpers.peers import search
 
@@ -53,8 +56,8 @@ def why(register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int) 
 
 
 def blocks(pairs: pd.DataFrame, register: pd.DataFrame) -> pd.DataFrame:
-    """Pairs (urn, peer_urn) counted by peer block: block, schools, pairs, and mixed: pairs of which one school is
-    selective and the other is not (there must be none).
+    """Pairs (urn, peer_urn) counted by peer block: block, schools, pairs, and mixed: pairs of which one
+    school is selective and the other is not (there must be none).
     """
     block = register.set_index("urn")["block"]
     both = pd.DataFrame({"urn": pairs["urn"], "block": pairs["urn"].map(block)})
@@ -70,5 +73,7 @@ WHY = {"ours": "This school", "theirs": "The other", "share_of_distance": "Share
 
 
 def named(similar: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
-    """Pairs in which the second school is named as doing better, among the similar schools or the near-equals."""
+    """Pairs in which the second school is named as doing better, among the similar schools or the
+    near-equals.
+    """
     return pd.concat([similar[similar["named"]], near[near["named"]]], ignore_index=True)

@@ -9,8 +9,14 @@ import pandas as pd
 
 
 def keep(
-    found: pd.DataFrame, frozen: pd.DataFrame, allowed: np.ndarray, values: pd.DataFrame, region: pd.Series, k: int, region_penalty: float
-) -> pd.DataFrame:  # fmt: skip
+    found: pd.DataFrame,
+    frozen: pd.DataFrame,
+    allowed: np.ndarray,
+    values: pd.DataFrame,
+    region: pd.Series,
+    k: int,
+    region_penalty: float,
+) -> pd.DataFrame:
     """The pairs of `found` (urn, peer_urn, rank, distance) with those of `frozen` in front: its peers (`rank`
     up to k) become the peers, the nearest fill the places left, its named near-equals stand behind.
 

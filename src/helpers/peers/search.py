@@ -2,8 +2,8 @@
 them that do better.
 
 Circumstances only: no absence figure enters the distance. Each feature is standardised over its phase, cut
-off at a few standard deviations and weighted; schools of another region carry a penalty, not a wall. All pairs
-are compared (no approximation), so the answer is reproducible.
+off at a few standard deviations and weighted; schools of another region carry a penalty, not a wall. All
+pairs are compared (no approximation), so the answer is reproducible.
 """
 
 from __future__ import annotations
@@ -227,8 +227,8 @@ def find_peers(
     context model (phase, feature, weight); `linked_pairs` (urn, related_urn). `parameters`: peers_k,
     region_penalty, named_max, named_cap. `frozen` (urn, peer_urn, rank, named): an earlier run's peers and
     near-equals; the peers are kept where they still exist, and those named are named first. Named schools
-    have a baseline lower by more than `named_z` standard deviations of the difference. Returns `PeerFit`. Raises
-    ValueError when a school of the baseline is not assessed in the register.
+    have a baseline lower by more than `named_z` standard deviations of the difference. Returns `PeerFit`.
+    Raises ValueError when a school of the baseline is not assessed in the register.
     """
     p, far = parameters, far_per_100_km(parameters)
     linked = linked_schools(linked_pairs)
@@ -248,7 +248,8 @@ def find_peers(
     strangers = set(baseline["urn"]) - set(register.loc[register["status"] == "assessed", "urn"])
     if strangers:
         raise ValueError(
-            f"the baseline holds schools that the register does not assess, for example {min(strangers)}: build both from the same run"
+            f"the baseline holds schools that the register does not assess, for example {min(strangers)}: "
+            "build both from the same run"
         )
     mine, theirs = info.loc[pairs["urn"]], info.loc[pairs["peer_urn"]]
     pairs["same_region"] = mine["region_name"].to_numpy() == theirs["region_name"].to_numpy()

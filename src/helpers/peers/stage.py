@@ -1,4 +1,6 @@
-"""The national stage `peers`: similar schools, near-equal alternatives, and the schools named as doing better."""
+"""The national stage `peers`: similar schools, near-equal alternatives, and the schools named as doing
+better.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def find(run: Parameters) -> dict[str, pd.DataFrame]:
 
 
 def kept(run: Parameters) -> pd.DataFrame | None:
-    """The earlier run's peers and alternatives that are to be kept. Raises `DataRefused` where they are not there."""
+    """The earlier run's peers and alternatives that are to be kept. Raises `DataRefused` where they are not
+    there.
+    """
     if not run.frozen_peers:
         return None
     if not run.frozen_peers.exists():

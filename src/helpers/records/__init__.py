@@ -25,12 +25,16 @@ STAGE = Stage(
 
 
 def load(run: Parameters) -> Results:
-    """The stage's results: agreed, recorded_shocks, own_weeks, record_files. Raises `DataRefused` for a bad line."""
+    """The stage's results: agreed, recorded_shocks, own_weeks, record_files. Raises `DataRefused` for a bad
+    line.
+    """
     return STAGE.load(run)
 
 
 def decisions(run: Parameters, referrals: pd.DataFrame) -> pd.DataFrame | None:
-    """What people decided about the referral list of all England; None where nobody has. Raises `DataRefused`."""
+    """What people decided about the referral list of all England; None where nobody has. Raises
+    `DataRefused`.
+    """
     from helpers.records.folder import read_decisions
 
     return read_decisions(run.records_folder, referrals)

@@ -201,7 +201,10 @@ def read_records(
                     )
                 )
             elif out["value"] < least - 1e-9:
-                do = "An ambition is attendance, at or above the minimum; to dispute the minimum, record a challenge."
+                do = (
+                    "An ambition is attendance, at or above the minimum; to dispute the minimum, record "
+                    "a challenge."
+                )
                 sheet.faults.append(
                     sheet.fault(
                         row,

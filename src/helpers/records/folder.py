@@ -106,7 +106,10 @@ def _refuse_unknown_files(folder: Path) -> None:
         *folder.glob(DECISIONS),
         *own_extract.find_own_extracts(folder),
     }
-    todo = f"Files here: {AGREED}, {DECISIONS}, {SHOCKS}, and CSV files in the folder {EXTRACTS}. Rename it or take it out."
+    todo = (
+        f"Files here: {AGREED}, {DECISIONS}, {SHOCKS}, and CSV files in the folder {EXTRACTS}. Rename "
+        "it or take it out."
+    )
     faults = [
         Fault(
             "hard",

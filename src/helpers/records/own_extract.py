@@ -171,9 +171,15 @@ def _refuse_pupils(header: list[str], report: FileReport) -> None:
     for name in header:
         if normal(name).replace("_", " ") in PERSONAL:
             report.fault(
-                "hard", "pupil_data", "this column tells pupils apart, and no pupil may be in an extract", 1, name,
-                what_to_do="Export totals by week (and year group, if wished) without it, and delete this file.",
-            )  # fmt: skip
+                "hard",
+                "pupil_data",
+                "this column tells pupils apart, and no pupil may be in an extract",
+                1,
+                name,
+                what_to_do=(
+                    "Export totals by week (and year group, if wished) without it, and delete this file."
+                ),
+            )
 
 
 def _say_what_is_missing(header: list[str], report: FileReport) -> None:
@@ -182,9 +188,14 @@ def _say_what_is_missing(header: list[str], report: FileReport) -> None:
     for name in wanted:
         if name not in found:
             report.fault(
-                "hard", "missing_column", f"the column for {name} is missing", 1, name, ", ".join(header),
+                "hard",
+                "missing_column",
+                f"the column for {name} is missing",
+                1,
+                name,
+                ", ".join(header),
                 f"Name it {SPELLINGS[name][0]!r} (also understood: {', '.join(SPELLINGS[name][1:])}).",
-            )  # fmt: skip
+            )
 
 
 def _identity(table: Table, columns: dict[str, str], report: FileReport) -> pd.DataFrame:
@@ -200,9 +211,14 @@ def _identity(table: Table, columns: dict[str, str], report: FileReport) -> pd.D
     )
     moved = np.flatnonzero(dates.notna() & dates.dt.day_of_week.ne(0))
     report.faults_at(
-        "flag", "not_a_monday", "the date is not a Monday: taken for the week that it lies in", table.lines[moved], column,
-        table.cells(column)[moved], "Check that the extract's weeks begin on Mondays.",
-    )  # fmt: skip
+        "flag",
+        "not_a_monday",
+        "the date is not a Monday: taken for the week that it lies in",
+        table.lines[moved],
+        column,
+        table.cells(column)[moved],
+        "Check that the extract's weeks begin on Mondays.",
+    )
     monday = dates - pd.to_timedelta(dates.dt.day_of_week, unit="D")
     out = pd.DataFrame({"line": table.lines, "urn": table.urns(columns["urn"]), "week_commencing": monday})
     out["year_group"] = table.text(columns["year_group"]).fillna(ALL) if "year_group" in columns else ALL
@@ -216,9 +232,14 @@ def _wide(table: Table, header: list[str], rows: pd.DataFrame, report: FileRepor
         rows[name] = table.numbers(columns[name], 0)
         bad = np.flatnonzero(np.isnan(rows[name]))
         report.faults_at(
-            "hard", "no_number", "a count is needed here; suppressed or blank totals cannot be used", table.lines[bad], columns[name],
-            table.cells(columns[name])[bad], EXPORT,
-        )  # fmt: skip
+            "hard",
+            "no_number",
+            "a count is needed here; suppressed or blank totals cannot be used",
+            table.lines[bad],
+            columns[name],
+            table.cells(columns[name])[bad],
+            EXPORT,
+        )
     codes = {normal(name)[5:].upper(): name for name in header if normal(name).startswith(("code_", "code "))}
     _refuse_codes([c for c in codes if c not in KINDS], [1] * len(codes), "header", report)
     for code, ours in REASON_OF.items():
@@ -300,14 +321,31 @@ def _check(rows: pd.DataFrame, report: FileReport) -> None:
     named = rows[list(REASON_OF.values())].drop(columns="holiday_sessions").sum(axis=1)
     per_pupil = rows["possible_sessions"] / rows["pupils"]
     checks = [
-        ("does_not_add_up", "possible_sessions", (rows["attended_sessions"] + missed - rows["possible_sessions"]).abs() > 0.5,
-         "attended, authorised and unauthorised sessions do not add up to the possible ones"),
-        ("reason_exceeds_kind", "authorised_sessions", named > rows["authorised_sessions"] + 0.5,
-         "the reasons I, M, R and E together exceed authorised absence"),
-        ("reason_exceeds_kind", "unauthorised_sessions", rows["holiday_sessions"] > rows["unauthorised_sessions"] + 0.5,
-         "reason G exceeds unauthorised absence"),
-        ("too_many_sessions", "possible_sessions", per_pupil > MOST_SESSIONS, "there are at most ten sessions per pupil in a week"),
-    ]  # fmt: skip
+        (
+            "does_not_add_up",
+            "possible_sessions",
+            (rows["attended_sessions"] + missed - rows["possible_sessions"]).abs() > 0.5,
+            "attended, authorised and unauthorised sessions do not add up to the possible ones",
+        ),
+        (
+            "reason_exceeds_kind",
+            "authorised_sessions",
+            named > rows["authorised_sessions"] + 0.5,
+            "the reasons I, M, R and E together exceed authorised absence",
+        ),
+        (
+            "reason_exceeds_kind",
+            "unauthorised_sessions",
+            rows["holiday_sessions"] > rows["unauthorised_sessions"] + 0.5,
+            "reason G exceeds unauthorised absence",
+        ),
+        (
+            "too_many_sessions",
+            "possible_sessions",
+            per_pupil > MOST_SESSIONS,
+            "there are at most ten sessions per pupil in a week",
+        ),
+    ]
     for code, column, bad, message in checks:
         at = rows[bad.fillna(False)]
         report.faults_at("hard", code, message, at["line"], column, at[column], EXPORT)

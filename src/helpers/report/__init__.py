@@ -1,5 +1,5 @@
-"""05 · What do people hold in their hands? Reports: a page for each school, a region page, spreadsheets, maps, PDFs, and
-the pages of the support team and of the verdicts.
+"""05 · What do people hold in their hands? Reports: a page for each school, a region page, spreadsheets,
+maps, PDFs, and the pages of the support team and of the verdicts.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ STAGES = (ingest.STAGE, model.STAGE, peers.STAGE, expectations.STAGE, records.ST
 
 
 def make_pack(run: Parameters, check: Callable[[Path], None] | None = None):
-    """Make the region's pack: rendered beside its place, checked by `check` (which may raise), then put there.
+    """Make the region's pack: rendered beside its place, checked by `check` (which may raise), then put
+    there.
 
-    Returns a `PackReport` (pages, with_expectation). Raises `DataRefused` naming what is missing, and whatever `check`
-    raises; the earlier pack then stays.
+    Returns a `PackReport` (pages, with_expectation). Raises `DataRefused` naming what is missing, and
+    whatever `check` raises; the earlier pack then stays.
     """
     from helpers.audit.manifest import build_manifest
     from helpers.report.pack import PackInputs, build_pack
@@ -30,8 +31,8 @@ def make_pack(run: Parameters, check: Callable[[Path], None] | None = None):
 
 
 def support_pages(run: Parameters, *args, **kwargs) -> None:
-    """Write the support team's page and sheets into the region's folder `support`, whole or not at all; arguments as
-    of `support_page.write_support`.
+    """Write the support team's page and sheets into the region's folder `support`, whole or not at all;
+    arguments as of `support_page.write_support`.
     """
     from helpers.report.support_page import write_support
 
@@ -46,8 +47,8 @@ def referral_sheet(referrals: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFram
 
 
 def monitor_pages(run: Parameters, *args: pd.DataFrame) -> None:
-    """Write the page of verdicts and its sheets into the region's folder `monitor`, whole or not at all; arguments as
-    of `monitor_page.write_monitor`.
+    """Write the page of verdicts and its sheets into the region's folder `monitor`, whole or not at all;
+    arguments as of `monitor_page.write_monitor`.
     """
     from helpers.report.monitor_page import write_monitor
 

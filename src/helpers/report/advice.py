@@ -14,25 +14,34 @@ SMALLEST_GROUP = 3  # a group of one or two schools can be guessed by those who 
 FEWEST_FOR_DISTANCE = 5
 
 MONITOR = (
-    "DfE’s statutory guidance asks schools to look in their own data for patterns of poor attendance, of single pupils and of whole groups, "
+    "DfE’s statutory guidance asks schools to look in their own data for patterns of poor attendance, of "
+    "single pupils and of whole groups, "
     "early enough to act before they set in.",
     "DfE, Working together to improve school attendance, 2024",
 )
 LISTEN = (
-    "DfE’s statutory guidance asks schools to listen to pupils and parents, to understand what keeps a pupil away, and to agree together "
+    "DfE’s statutory guidance asks schools to listen to pupils and parents, to understand what keeps a "
+    "pupil away, and to agree together "
     "what to do.",
     "DfE, Working together to improve school attendance, 2024",
 )
 THREE = (
-    "Three things to plan for at the move: lessons that carry on from what pupils know, new routines and expectations, and friendships.",
+    (
+        "Three things to plan for at the move: lessons that carry on from what pupils know, new routines and "
+        "expectations, and friendships."
+    ),
     "EEF, School Transitions Tool, 2021",
 )
 DATA = (
-    "In 2025 DfE gave secondary schools the Year 6 attendance of the pupils about to join them, for the first time.",
+    (
+        "In 2025 DfE gave secondary schools the Year 6 attendance of the pupils about to join them, for the "
+        "first time."
+    ),
     "reported by FFT Education Datalab, July 2025",
 )
 EVIDENCE = (
-    "Of 72 studies of ways to raise attendance three were from the UK, and the evidence as a whole is weak. There was promise in how schools "
+    "Of 72 studies of ways to raise attendance three were from the UK, and the evidence as a whole is "
+    "weak. There was promise in how schools "
     "write to parents, and in support that is aimed at a pupil’s own reasons for being away.",
     "EEF, Attendance interventions: rapid evidence assessment, 2022",
 )
@@ -58,14 +67,20 @@ def notice(inputs: PackInputs, urn: int, school: dict) -> dict | None:
     cap = inputs.parameters.get("named_cap")
     return {
         "times": times,
-        "named": f"The reports of {others} name your school as a similar school that does better, by more than chance would explain."
+        "named": (
+            f"The reports of {others} name your school as a similar school that does better, by more "
+            "than chance would explain."
+        )
         + (f" {by}" if by else "")
         + (f" No school is named in more than {number(cap)} reports." if cap else ""),
-        "not_which": "We do not tell you which schools they are, because their reports are as confidential as this one. "
+        "not_which": "We do not tell you which schools they are, because their reports are as "
+        "confidential as this one. "
         "The figures do not show why your attendance is better.",
-        "asked": "If one of them calls, a conversation: what you do about attendance, and what you tried that did not help. "
+        "asked": "If one of them calls, a conversation: what you do about attendance, and what you tried "
+        "that did not help. "
         "No visit, no data and no paperwork.",
-        "no": "You can say no, to one call or to all of them. You need give no reason, and your own figures do not change. "
+        "no": "You can say no, to one call or to all of them. You need give no reason, and your own "
+        "figures do not change. "
         "Tell your local authority, trust or regional team.",
     }
 
@@ -114,8 +129,10 @@ def transitions(school: dict) -> dict | None:
     if not known(share) or share < 0.05:
         return None
     return {
-        "sentence": f"{pct(share, 0) if share >= 0.5 else 'Fewer than 1%'} of this school’s pupils are in Years 6 to 8, "
-        "around the move from primary to secondary school. A drop in attendance between Year 7 and Year 8 is not measured here: "
+        "sentence": f"{pct(share, 0) if share >= 0.5 else 'Fewer than 1%'} of this school’s pupils are in "
+        "Years 6 to 8, "
+        "around the move from primary to secondary school. A drop in attendance between Year 7 and Year 8 "
+        "is not measured here: "
         "no public figures are published by school and year group.",
         "advice": [{"text": text, "source": source} for text, source in _fitting(school)],
     }

@@ -48,12 +48,14 @@ def for_school(
     if earlier:
         urns = text.listed([f"URN {other}" for other in earlier])
         found.append(
-            f"Some figures of earlier years were published for {urns}, which this school came from. Its pupils may have been different."
+            f"Some figures of earlier years were published for {urns}, which this school came from. Its "
+            "pupils may have been different."
         )
     pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
     if known(pupils) and 0 < pupils < 300 and known(school["absence_pct"]):
         found.append(
-            f"With {text.plural(pupils, 'pupil')}, one pupil who is away for the whole year changes the rate by {number(100 / pupils, 2)} points."
+            f"With {text.plural(pupils, 'pupil')}, one pupil who is away for the whole year changes the "
+            f"rate by {number(100 / pupils, 2)} points."
         )
     if baseline and known(school["absence_pct"]):
         previous = [row for row in history if row["year"] < inputs.release]
@@ -63,22 +65,27 @@ def for_school(
             if abs(change) > inputs.parameters["jump_sd"] * baseline["sd_pp"]:
                 way = "fell" if change > 0 else "rose"
                 found.append(
-                    f"Attendance {way} by {number(abs(change), 1)} points between {year_words(previous[-1]['year'])} and "
-                    f"{year_words(inputs.release)}, more than is usual for a school like this. Something out of the ordinary may lie behind it."
+                    f"Attendance {way} by {number(abs(change), 1)} points between "
+                    f"{year_words(previous[-1]['year'])} and "
+                    f"{year_words(inputs.release)}, more than is usual for a school like this. Something "
+                    "out of the ordinary may lie behind it."
                 )
         if not any(row["year"] < inputs.release for row in history):
             found.append(
-                "No earlier year is published for this school, so one unusual year weighs more than it should."
+                "No earlier year is published for this school, so one unusual year weighs more than it "
+                "should."
             )
     if expectation:
         found += _expectation_caveats(inputs, urn, school, expectation)
     found.append(
-        f"The figures describe {year_words(inputs.release)}. They do not know about illness in your area, a closed building, new pupils or "
+        f"The figures describe {year_words(inputs.release)}. They do not know about illness in your area, "
+        "a closed building, new pupils or "
         "a changed intake since then."
     )
     if expectation:
         found.append(
-            "Features of pupils come from one census day in January. Pupils who joined or left later are not counted."
+            "Features of pupils come from one census day in January. Pupils who joined or left later are "
+            "not counted."
         )
     return found
 
@@ -112,7 +119,8 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
     summary = inputs.peer_summary.get(urn, {})
     if summary.get("no_close_peers"):
         found.append(
-            "No school is really close to yours in its circumstances. Read the comparison with similar schools with care."
+            "No school is really close to yours in its circumstances. Read the comparison with similar "
+            "schools with care."
         )
     if summary.get("widened") or summary.get("code"):
         found.append(
@@ -128,11 +136,13 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
         )
     if not known(expectation["la_attendance_pct"]):
         found.append(
-            "No average is published for schools of this phase in your local authority, so that rung of the ladder is missing."
+            "No average is published for schools of this phase in your local authority, so that rung of "
+            "the ladder is missing."
         )
     if school["phase"] == "primary":
         found.append(
-            "For primary schools the range, the chances and the weight given to last year’s figure rest on weaker evidence: there are no "
+            "For primary schools the range, the chances and the weight given to last year’s figure rest "
+            "on weaker evidence: there are no "
             "consecutive years from before the pandemic to test them on."
         )
     return found
@@ -145,9 +155,12 @@ def _how_far_it_moves(expectation: dict) -> list[str]:
         return []
     moved = f"at most {number(pupil, 2)} points" if pupil >= 0.005 else "less than 0.01 points"
     return [
-        "One pupil more or less counted as eligible for free school meals, as having special educational needs or a plan for them, as speaking "
-        f"another first language, or as Gypsy, Roma or Traveller, would move this number by {moved}, before rounding and with the same similar "
+        "One pupil more or less counted as eligible for free school meals, as having special educational "
+        "needs or a plan for them, as speaking "
+        f"another first language, or as Gypsy, Roma or Traveller, would move this number by {moved}, "
+        "before rounding and with the same similar "
         "schools. Last year’s rate is published rounded: "
-        f"that may have moved it by at most {number(rounding, 2)} points. A move that small can still change the last digit shown, or which "
+        f"that may have moved it by at most {number(rounding, 2)} points. A move that small can still "
+        "change the last digit shown, or which "
         "schools count as similar."
     ]

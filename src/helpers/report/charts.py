@@ -18,7 +18,8 @@ def svg(
 ) -> str:
     """The wrapper that makes a chart an image with a name and a description."""
     return (
-        f'<svg class="{css}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{chart_id}-t {chart_id}-d" '
+        f'<svg class="{css}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{chart_id}-t '
+        f'{chart_id}-d" '
         f'xmlns="http://www.w3.org/2000/svg"><title id="{chart_id}-t">{escape(title)}</title>'
         f'<desc id="{chart_id}-d">{escape(description)}</desc>{"".join(body)}</svg>'
     )
@@ -49,7 +50,10 @@ def spread_labels(places: list[float], gap: float, lowest: float, highest: float
 
 
 def text(x: float, y: float, words: str, css: str = "", anchor: str = "start") -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{f" class={chr(34)}{css}{chr(34)}" if css else ""}>{escape(words)}</text>'
+    return (
+        f'<text x="{x}" y="{y}" '
+        f'text-anchor="{anchor}"{f" class={chr(34)}{css}{chr(34)}" if css else ""}>{escape(words)}</text>'
+    )
 
 
 def history(
@@ -172,7 +176,8 @@ def waterfall(
         else:
             a, b = x(levels[i]), x(levels[i + 1])
             body.append(
-                f'<rect class="{"up" if value >= 0 else "down"}" x="{min(a, b)}" y="{at - 8}" width="{max(abs(b - a), 1):.1f}" height="16"/>'
+                f'<rect class="{"up" if value >= 0 else "down"}" x="{min(a, b)}" y="{at - 8}" '
+                f'width="{max(abs(b - a), 1):.1f}" height="16"/>'
             )
             body.append(text(max(a, b) + 8, at + 4, signed(value), "value"))
         if row < len(rows) - 1:

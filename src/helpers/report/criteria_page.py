@@ -31,15 +31,23 @@ def render(
     """
     groups = [
         {
-            "number": int(number), "title": TITLES[int(number)],
+            "number": int(number),
+            "title": TITLES[int(number)],
             "rows": [
-                {"what": b.what, "ours": f"{b.ours:,.3f}", "wanted": b.wanted, "reached": bool(b.reached), "n": f"{b.n:,}",
-                 "chance": b.chance, "note": b.note}
+                {
+                    "what": b.what,
+                    "ours": f"{b.ours:,.3f}",
+                    "wanted": b.wanted,
+                    "reached": bool(b.reached),
+                    "n": f"{b.n:,}",
+                    "chance": b.chance,
+                    "note": b.note,
+                }
                 for b in rows.itertuples()
             ],
         }
         for number, rows in bars.groupby("bar")
-    ]  # fmt: skip
+    ]
     more = [
         (
             variants.sort_values(["what", "value"]),
@@ -63,7 +71,16 @@ def render(
         for frame, caption, source in more
         if len(frame)
     ]
-    return environment().get_template("bars.html").render(
-        groups=groups, tables=tables, looked_at=LOOKED_AT, sample=sample, css=Markup((ASSETS / "pack.css").read_text(encoding="utf-8")),
-        reached=int(bars["reached"].sum()), n=len(bars),
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("bars.html")
+        .render(
+            groups=groups,
+            tables=tables,
+            looked_at=LOOKED_AT,
+            sample=sample,
+            css=Markup((ASSETS / "pack.css").read_text(encoding="utf-8")),
+            reached=int(bars["reached"].sum()),
+            n=len(bars),
+        )
+    )

@@ -51,7 +51,8 @@ def hub_map(
         some = to_picture(_metres(points[points["layer"] == layer]))
         dots = "".join(f"M{x:g} {y:g}h0" for x, y in some)
         body.append(
-            f'<path d="{dots}" fill="none" stroke="{colour}" stroke-width="{size * scale:.1f}" stroke-linecap="round"/>'
+            f'<path d="{dots}" fill="none" stroke="{colour}" stroke-width="{size * scale:.1f}" '
+            'stroke-linecap="round"/>'
         )
     for layer in (OPEN, NEW):
         some = points[points["layer"] == layer]
@@ -71,7 +72,10 @@ def _sign(layer: str, x: float, y: float, told: str = "") -> str:
     """A black square for a hub that is open, a white triangle for a new one."""
     title = f"<title>{escape(told)}</title>" if told else ""
     if layer == OPEN:
-        return f'<rect x="{x - 5:g}" y="{y - 5:g}" width="10" height="10" fill="#0b0c0c" stroke="#fff" stroke-width="1">{title}</rect>'
+        return (
+            f'<rect x="{x - 5:g}" y="{y - 5:g}" width="10" height="10" fill="#0b0c0c" stroke="#fff" '
+            f'stroke-width="1">{title}</rect>'
+        )
     corners = f"{x:g},{y - 7:g} {x + 6.5:g},{y + 5:g} {x - 6.5:g},{y + 5:g}"
     return f'<polygon points="{corners}" fill="#fff" stroke="#0b0c0c" stroke-width="2">{title}</polygon>'
 

@@ -47,7 +47,10 @@ def la_map(
     edges = class_edges(values)
     hatch = '<path d="M0 6L6 0" class="hatch"/>'
     body = [
-        f'<defs><pattern id="{chart_id}-h" width="6" height="6" patternUnits="userSpaceOnUse">{hatch}</pattern></defs>'
+        (
+            f'<defs><pattern id="{chart_id}-h" width="6" height="6" '
+            f'patternUnits="userSpaceOnUse">{hatch}</pattern></defs>'
+        )
     ]
     for row, shape in zip(shapes.itertuples(), simple, strict=True):
         value = values.get(row.la_ons_code, np.nan)
@@ -67,7 +70,8 @@ def la_map(
             min(4.0, max(1.2, 75 / len(there) ** 0.5)), 1
         )  # many dots are drawn small, or they would hide the map
         body.append(
-            f'<path class="schools" stroke-width="{size}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>'
+            f'<path class="schools" stroke-width="{size}" '
+            f'd="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>'
         )
     if len(shapes) <= MOST_NUMBERED:
         centres = apart(to_picture(shapely.get_coordinates(shapely.point_on_surface(simple))))
@@ -125,7 +129,8 @@ def _legend(edges: list[float], top: float) -> list[str]:
     body, width = [], WIDTH / len(names)
     for i, name in enumerate(names):
         body.append(
-            f'<rect class="la s{CLASSES - 1 - i}" x="{i * width:.0f}" y="{top}" width="{width - 3:.0f}" height="10"/>'
+            f'<rect class="la s{CLASSES - 1 - i}" x="{i * width:.0f}" y="{top}" width="{width - 3:.0f}" '
+            'height="10"/>'
         )
         body.append(text(round(i * width), top + 24, name, "tick"))
     return body

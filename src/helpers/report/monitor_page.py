@@ -33,10 +33,31 @@ AMBITIONS = {
     "too_early": "ambition stands",
 }
 SHEET = [
-    "urn", "school_name", "la_name", "phase", "year", "verdict", "words", "absence_pct", "target_absence_pct", "movement_pp", "shock_effect_pp",
-    "shock_codes", "shortfall_pp", "z", "verdict_without_shocks", "shortfall_without_shocks_pp", "z_without_shocks", "fixed_z", "met_as_published",
-    "reopened", "agreed_attendance_pct", "agreed_on", "agreed_reason", "ambition",
-]  # fmt: skip
+    "urn",
+    "school_name",
+    "la_name",
+    "phase",
+    "year",
+    "verdict",
+    "words",
+    "absence_pct",
+    "target_absence_pct",
+    "movement_pp",
+    "shock_effect_pp",
+    "shock_codes",
+    "shortfall_pp",
+    "z",
+    "verdict_without_shocks",
+    "shortfall_without_shocks_pp",
+    "z_without_shocks",
+    "fixed_z",
+    "met_as_published",
+    "reopened",
+    "agreed_attendance_pct",
+    "agreed_on",
+    "agreed_reason",
+    "ambition",
+]
 SHOCKS = [
     "area_name",
     "phase",
@@ -63,25 +84,45 @@ NOTED = [
     "entered_by",
     "entered_on",
 ]
-HEADINGS = {"code": "Kind of shock", "words": "In words", "scope": "School or authority", "evidence": "Evidence", "entered_by": "Entered by",
-            "entered_on": "Entered on", "verdict": "Verdict on the minimum"}  # fmt: skip
+HEADINGS = {
+    "code": "Kind of shock",
+    "words": "In words",
+    "scope": "School or authority",
+    "evidence": "Evidence",
+    "entered_by": "Entered by",
+    "entered_on": "Entered on",
+    "verdict": "Verdict on the minimum",
+}
 NOTES = [
     (
         "verdict",
-        "A verdict is a word about one year of one school, net of how the region’s schools of its phase moved and of recorded shocks.",
+        (
+            "A verdict is a word about one year of one school, net of how the region’s schools of its phase "
+            "moved and of recorded shocks."
+        ),
     ),
     ("noise", "Within the noise: no further off than chance moves such a school in nine years of ten."),
     (
         "shocks",
-        "Every verdict is given with the shocks and without. A shock says when and where figures stood out, not why.",
+        (
+            "Every verdict is given with the shocks and without. A shock says when and where figures stood "
+            "out, not why."
+        ),
     ),
     (
         "ambition",
-        "An agreed ambition is the school’s own aim, above its minimum. It is never a reason to call a year missed.",
+        (
+            "An agreed ambition is the school’s own aim, above its minimum. It is never a reason to call a "
+            "year missed."
+        ),
     ),
     (
         "year two",
-        "The second year is measured from a new starting point, the first year’s outcome, so that one bad year does not count twice.",
+        (
+            "The second year is measured from a new starting point, the first year’s outcome, so that one "
+            "bad "
+            "year does not count twice."
+        ),
     ),
 ]
 
@@ -227,7 +268,10 @@ def spread(verdicts: pd.DataFrame, year: str) -> dict | None:
     edges = np.arange(-3.0, 4.01, 0.5)
     heights, _ = np.histogram(z.clip(-2.99, 3.99), edges)
     title = f"Distance from the target in {year_words(year)}, in usual yearly errors"
-    told = f"{plural(len(z), 'school')}. Left of 0: better than asked. Right of 1.28: more than chance makes likely. End bars hold what lies beyond."
+    told = (
+        f"{plural(len(z), 'school')}. Left of 0: better than asked. Right of 1.28: more than chance "
+        "makes likely. End bars hold what lies beyond."
+    )
     bins = list(zip(edges[:-1].tolist(), heights.tolist(), strict=True))
     marks = [(0.0, "on target"), (1.28, "more than noise")]
     return {
@@ -243,9 +287,14 @@ def _row(r: dict) -> dict:
     tags += ["target reopened"] if r["reopened"] else []
     tags += ["shocks change it"] if r["verdict"] != r["verdict_without_shocks"] else []
     return {
-        "urn": r["urn"], "name": r["school_name"], "about": about, "year": year_words(r["year"]), "verdict": WORDS[r["verdict"]], "tags": tags,
+        "urn": r["urn"],
+        "name": r["school_name"],
+        "about": about,
+        "year": year_words(r["year"]),
+        "verdict": WORDS[r["verdict"]],
+        "tags": tags,
         "words": r["words"],
-    }  # fmt: skip
+    }
 
 
 def _shock(r) -> tuple:

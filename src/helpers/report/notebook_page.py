@@ -79,7 +79,8 @@ def chart_html(figure: dict, chart_id: str) -> str:
     )
     height = f"min-height:{int(layout['height'])}px" if layout.get("height") else "min-height:450px"
     return (
-        f'<div id="{chart_id}" class="plotly-chart" role="img" aria-label="{escape(words)}" style="{height}"></div>\n'
+        f'<div id="{chart_id}" class="plotly-chart" role="img" aria-label="{escape(words)}" '
+        f'style="{height}"></div>\n'
         f'<script>Plotly.newPlot("{chart_id}", {arguments});</script>'
     )
 

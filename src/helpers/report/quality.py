@@ -51,13 +51,16 @@ def summary(inputs: PackInputs, frame: pd.DataFrame) -> dict:
 
 
 def verdict(passed: bool, counted: Compared) -> str:
-    """The gate in a few sentences. `counted` are the comparisons of England, the region and its local authorities."""
+    """The gate in a few sentences. `counted` are the comparisons of England, the region and its local
+    authorities.
+    """
     if not counted.made:
         return "Nothing was compared with published rates in this run."
     were = "was" if counted.made == 1 else "were"
     told = [
         f"The data {'passed' if passed else 'did not pass'} the quality gate.",
-        f"{text.plural(counted.made, 'figure')} of England, this region and its local authorities {were} compared "
+        f"{text.plural(counted.made, 'figure')} of England, this region and its local authorities {were} "
+        "compared "
         "with published rates.",
     ]
     if counted.differ:

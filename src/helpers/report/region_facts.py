@@ -89,22 +89,30 @@ def summary_words(facts: dict[str, dict], region: str, release: str) -> list[str
         return (pct if fact["unit"] == "%" else number)(fact["value"], fact["decimals"])
 
     lines = [
-        f"This pack holds {say('schools')} state-funded schools in {say('local_authorities')} local authorities. "
-        f"{say('schools_with_expectation')} have a minimum for {year_words(year_after(release))}; {say('schools_without_expectation')} have "
+        f"This pack holds {say('schools')} state-funded schools in {say('local_authorities')} local "
+        "authorities. "
+        f"{say('schools_with_expectation')} have a minimum for {year_words(year_after(release))}; "
+        f"{say('schools_without_expectation')} have "
         "none, each with a reason."
     ]
     for phase in PHASES:
         if f"{phase}_attendance" in facts:
             text = (
-                f"In the {say(f'{phase}_schools')} {phase} schools with a minimum, attendance was {say(f'{phase}_attendance')} in "
-                f"{year_words(release)}, counting each pupil once. On average they are asked for {say(f'{phase}_ask')} percentage points more."
+                f"In the {say(f'{phase}_schools')} {phase} schools with a minimum, attendance was "
+                f"{say(f'{phase}_attendance')} in "
+                f"{year_words(release)}, counting each pupil once. On average they are asked for "
+                f"{say(f'{phase}_ask')} percentage points more."
             )
             if f"{phase}_chance" in facts:
-                text += f" With no real change anywhere, {words.chance(facts[f'{phase}_chance']['value'])} of them would meet it by luck."
+                text += (
+                    f" With no real change anywhere, {words.chance(facts[f'{phase}_chance']['value'])} "
+                    "of them would meet it by luck."
+                )
             lines.append(text)
     if "pupil_days" in facts:
         lines.append(
-            f"If every school reached exactly its minimum, pupils in {region} would spend {say('pupil_days')} more pupil-days in school "
+            f"If every school reached exactly its minimum, pupils in {region} would spend "
+            f"{say('pupil_days')} more pupil-days in school "
             "over the year."
         )
     return lines

@@ -27,11 +27,16 @@ def region_maps(inputs: PackInputs, frame: pd.DataFrame, numbers: dict[str, int]
         low, high = values.idxmin(), values.idxmax()
         names = dict(zip(some["la_ons_code"], some["la_name"], strict=True))
         described = (
-            f"{text.plural(len(some), 'school')} in {text.plural(len(values), 'local authority', 'local authorities')}. Attendance is "
-            f"highest in {names[high]} ({pct(values[high], 1)}) and lowest in {names[low]} ({pct(values[low], 1)}). All figures are in the "
+            f"{text.plural(len(some), 'school')} in "
+            f"{text.plural(len(values), 'local authority', 'local authorities')}. Attendance is "
+            f"highest in {names[high]} ({pct(values[high], 1)}) and lowest in {names[low]} "
+            f"({pct(values[low], 1)}). All figures are in the "
             "table of local authorities."
         )
-        title = f"{text.phase_words(phase)} schools: attendance by local authority, {year_words(inputs.release)}, per cent"
+        title = (
+            f"{text.phase_words(phase)} schools: attendance by local authority, "
+            f"{year_words(inputs.release)}, per cent"
+        )
         lost = int(some["easting"].isna().sum()) if "easting" in some else len(some)
         picture = maps.la_map(f"map-{phase}", title, inputs.boundaries, values, numbers, some, described)
         if picture:
@@ -52,7 +57,8 @@ def distribution(frame: pd.DataFrame, phase: str) -> dict | None:
     median, worst, best = (float(values.quantile(q)) for q in (0.5, 0.25, 0.75))
     title = f"{text.phase_words(phase)} schools by attendance last year"
     told = (
-        f"{text.plural(len(values), 'school')}. Half of them have attendance between {pct(worst, 1)} and {pct(best, 1)}; the school in the "
+        f"{text.plural(len(values), 'school')}. Half of them have attendance between {pct(worst, 1)} and "
+        f"{pct(best, 1)}; the school in the "
         f"middle has {pct(median, 1)}."
     )
     bins = list(zip(edges[:-1].tolist(), counts.tolist(), strict=True))

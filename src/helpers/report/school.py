@@ -136,7 +136,9 @@ def _ask(e: dict, baseline: dict, school: dict) -> dict:
         ask |= {
             "pupils": number(pupils),
             "pupil_days": number(days * pupils),
-            "each_day": f"{number(more, 0 if more >= 9.5 else 1)} more pupil{'' if number(more, 1) == '1.0' else 's'}",
+            "each_day": (
+                f"{number(more, 0 if more >= 9.5 else 1)} more pupil{'' if number(more, 1) == '1.0' else 's'}"
+            ),
         }
     return ask
 
@@ -150,7 +152,8 @@ def _recorded(inputs: PackInputs, urn: int) -> list[str]:
     if aim:
         why = text.sentence(aim["reason"])
         lines.append(
-            f"Agreed on {text.day(aim['date'])}: an ambition of {pct(aim['attendance_pct'], 1)} attendance. {why} This is your own aim beyond the "
+            f"Agreed on {text.day(aim['date'])}: an ambition of {pct(aim['attendance_pct'], 1)} "
+            f"attendance. {why} This is your own aim beyond the "
             "minimum: not to reach it is not to miss the minimum."
         )
     for row in told["challenges"]:
@@ -171,7 +174,10 @@ def _special_range(row: dict | None, next_year: str) -> dict | None:
     low, high = 100 - row["upper_pct"], 100 - row["lower_pct"]
     return {
         "words": text.sentence(row["words"]) if known(row["words"]) else "",
-        "sentence": f"As attendance in {year_words(next_year)}, the range is between {pct(low, 1)} and {pct(high, 1)}.",
+        "sentence": (
+            f"As attendance in {year_words(next_year)}, the range is between {pct(low, 1)} and "
+            f"{pct(high, 1)}."
+        ),
     }
 
 
@@ -216,7 +222,10 @@ def _history(
     if baseline:
         typical = 100 - baseline["context_expected_pct"]
         interval = (100 - baseline["upper80_pct"], 100 - baseline["lower80_pct"])
-        told += f". Typical in these circumstances: {pct(typical, 1)}. Likely in {year_words(next_year)} if nothing changes nationally: "
+        told += (
+            f". Typical in these circumstances: {pct(typical, 1)}. Likely in {year_words(next_year)} "
+            "if nothing changes nationally: "
+        )
         told += f"{pct(interval[0], 1)} to {pct(interval[1], 1)}"
     if expectation:
         minimum = expectation["minimum_attendance_shown_pct"]
@@ -234,11 +243,17 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
     """How the number is made: rows to add up by hand, each with the sum behind it."""
     y, b, c = school["absence_pct"], baseline["baseline_pct"], baseline["context_expected_pct"]
     own_weight = (b - c) / (y - c) if abs(y - c) > 0.05 else None
-    back = f"{number(y, as_published_decimals(y))} − {number(b, 2)}: last year’s absence less the absence we expect next year if nothing changes."
+    back = (
+        f"{number(y, as_published_decimals(y))} − {number(b, 2)}: last year’s absence less the absence "
+        "we expect next year if nothing changes."
+    )
     if y - b <= -0.005:
         back += " Last year was better than usual for a school like yours, so some slipping back is expected."
     if own_weight is not None and 0 < own_weight < 1:
-        back += f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here ({number(c, 2)}) to last year’s figure."
+        back += (
+            f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here "
+            f"({number(c, 2)}) to last year’s figure."
+        )
     slope = parameters.get("slope")
     if slope is None and e["gap_pp"] > 1e-9:
         slope = e["context_part_pp"] / e["gap_pp"]
@@ -246,7 +261,10 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
         f"Similar schools’ best quarter is {number(e['gap_pp'], 2)} points ahead of our forecast for you."
     )
     if e["gap_pp"] <= 1e-9:
-        context = "Our forecast for you is level with, or better than, the best quarter of similar schools, so nothing is added."
+        context = (
+            "Our forecast for you is level with, or better than, the best quarter of similar "
+            "schools, so nothing is added."
+        )
     elif slope is not None:
         context += f" One year asks for {number(100 * slope)}% of that gap."
     rows = [
@@ -254,7 +272,8 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
         (
             "National part",
             e["national_part_pp"],
-            f"The same for every {school['phase']} school, set so that all schools together, before rounding in their favour, improve as planned "
+            f"The same for every {school['phase']} school, set so that all schools together, before "
+            "rounding in their favour, improve as planned "
             "for England.",
         ),
         ("Context part", e["context_part_pp"], context),
@@ -273,7 +292,10 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
         "ask": signed(e["ask_pp"]),
         "rounding": ""
         if total == ask
-        else f"The four parts shown add up to {signed(float(total))}; the difference of {number(abs(float(total - ask)), 2)} is rounding.",
+        else (
+            f"The four parts shown add up to {signed(float(total))}; the difference of "
+            f"{number(abs(float(total - ask)), 2)} is rounding."
+        ),
         "exact_minimum": pct(end, 2),
         "last": pct(last, 2),
         "gap": number(e["gap_pp"], 2),
@@ -301,11 +323,14 @@ def _limits(e: dict, parameters: dict) -> str:
     told = []
     if improvement < floor:
         told.append(
-            f"The national and context parts together may not be less than {number(floor, 1)}, so they count as {number(floor, 1)}."
+            f"The national and context parts together may not be less than {number(floor, 1)}, so they "
+            f"count as {number(floor, 1)}."
         )
     elif improvement > cap:
         told.append(
-            f"The national and context parts together may not be more than {number(cap, 1)}, so they count as {number(cap, 1)}."
+            f"The national and context parts together may not be more than {number(cap, 1)}, so they "
+            "count "
+            f"as {number(cap, 1)}."
         )
     whole = e["return_to_normal_pp"] + min(max(improvement, floor), cap)
     if whole < least:
@@ -405,7 +430,9 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
         "own": own,
         "no_close": bool(summary.get("no_close_peers")),
         "widened": bool(summary.get("widened") or summary.get("code")),
-        "near": f"Ranks after {most} are almost as close as rank {most} and are listed because they do better."
+        "near": (
+            f"Ranks after {most} are almost as close as rank {most} and are listed because they do better."
+        )
         if beyond
         else "",
     }
@@ -464,10 +491,16 @@ def _persistent(inputs: PackInputs, school: dict) -> dict | None:
     ]
     severe = inputs.la_rates.get(("la", school["la_code"], school["phase"], "severe"))
     if own and known(own[-1]):
-        place += f" Severely absent (half of their sessions or more) were {pct(own[-1], as_published_decimals(own[-1]))}."
+        place += (
+            " Severely absent (half of their sessions or more) were "
+            f"{pct(own[-1], as_published_decimals(own[-1]))}."
+        )
     elif severe is not None:
         across = schools if area is None else "those schools"
-        place += f" Severe absence (half of their sessions or more) is not published by school; across {across} it was {pct(severe, 1)}."
+        place += (
+            " Severe absence (half of their sessions or more) is not published by school; across "
+            f"{across} it was {pct(severe, 1)}."
+        )
     return {
         "shown": pct(school["persistent_pct"], as_published_decimals(school["persistent_pct"])),
         "area": place.strip(),

@@ -38,8 +38,9 @@ def table(
     decimals: dict[str, int] | None = None,
     of: Sequence[str] = SCHOOL_TABLES,
 ) -> gpt.GPTable | None:
-    """A gptables table of those `columns` that the frame has, with plain headings (`headings`, else the dictionary's
-    of the tables `of`), number formats and `[x]` where a figure is missing; None for an empty frame."""
+    """A gptables table of those `columns` that the frame has, with plain headings (`headings`, else the
+    dictionary's of the tables `of`), number formats and `[x]` where a figure is missing; None for an empty
+    frame."""
     columns = [name for name in columns if name in frame]
     if frame.empty or not columns:
         return None
@@ -68,7 +69,10 @@ def table(
         table_name=table_name,
         title=title,
         subtitles=([f"{words.INVENTED}."] if sample else []) + [words.MARKING],
-        instructions=f"This worksheet contains one table. Numbers in square brackets refer to the notes sheet. {MISSING} means not available.",
+        instructions=(
+            "This worksheet contains one table. Numbers in square brackets refer to the notes "
+            f"sheet. {MISSING} means not available."
+        ),
         index_columns={2: 0},
         additional_formatting=formats,
     )
@@ -115,7 +119,8 @@ def write(
         tallest = 16 * max(_lines(text, 100) for _, text in notes)
         for i in range(
             len(notes)
-            # under title, instruction and heading; gptables may change the order of the notes, so all are as tall
+            # under title, instruction and heading; gptables may change the order of the notes, so all are as
+            # tall
         ):
             book.get_worksheet_by_name("Notes").set_row(3 + i, tallest)
         book.close()

@@ -38,10 +38,34 @@ OUTCOMES = {
     "nobody_near": "No place: no hub within reach",
 }
 SHEET = [
-    "urn", "school_name", "la_name", "region_name", "phase", "roll", "trust_name", "tier", "why", "need_pupils", "place", "hub_name", "hub_urn", "km",
-    "same_trust", "place_why", "agreed_attendance_pct", "agreed_on", "challenges", "year", "shortfall_pp", "z", "shortfall_pp_before", "z_before",
-    "fixed_z", "chance_by_luck", *DECISION_COLUMNS,
-]  # fmt: skip
+    "urn",
+    "school_name",
+    "la_name",
+    "region_name",
+    "phase",
+    "roll",
+    "trust_name",
+    "tier",
+    "why",
+    "need_pupils",
+    "place",
+    "hub_name",
+    "hub_urn",
+    "km",
+    "same_trust",
+    "place_why",
+    "agreed_attendance_pct",
+    "agreed_on",
+    "challenges",
+    "year",
+    "shortfall_pp",
+    "z",
+    "shortfall_pp_before",
+    "z_before",
+    "fixed_z",
+    "chance_by_luck",
+    *DECISION_COLUMNS,
+]
 SITES = [
     "plan",
     "added",
@@ -66,19 +90,32 @@ REASON_HEADINGS = {"reason": "Reason", "schools": "Schools"}
 NOTES = [
     (
         "proposal",
-        "A referral is a proposal with its reasons. A person decides and writes it in the last four columns: offer, no_offer or wait.",
+        (
+            "A referral is a proposal with its reasons. A person decides and writes it in the last four "
+            "columns: offer, no_offer or wait."
+        ),
     ),
     (
         "luck",
-        "With no policy at all, and nothing changed, about as many schools would be on such a list. Being on it is a reason to offer help.",
+        (
+            "With no policy at all, and nothing changed, about as many schools would be on such a list. "
+            "Being "
+            "on it is a reason to offer help."
+        ),
     ),
     (
         "two",
-        "A school is listed only when it was above what it was asked in two years running, each measured from its own starting point.",
+        (
+            "A school is listed only when it was above what it was asked in two years running, each measured "
+            "from its own starting point."
+        ),
     ),
     (
         "place",
-        "Greatest need first, within each hub’s places and the travel limit; then the least distance. Distances are straight lines.",
+        (
+            "Greatest need first, within each hub’s places and the travel limit; then the least distance. "
+            "Distances are straight lines."
+        ),
     ),
     ("sites", "Nobody has asked the schools named as possible hubs whether they are willing."),
 ]
@@ -99,9 +136,15 @@ def referral_sheet(referrals: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFram
 
 
 def write_support(
-    to: Path, run: Parameters, sheet: pd.DataFrame, left_out: pd.DataFrame, plan: HubPlan, points: pd.DataFrame, boundaries: gpd.GeoDataFrame,
+    to: Path,
+    run: Parameters,
+    sheet: pd.DataFrame,
+    left_out: pd.DataFrame,
+    plan: HubPlan,
+    points: pd.DataFrame,
+    boundaries: gpd.GeoDataFrame,
     missing: list[str],
-) -> None:  # fmt: skip
+) -> None:
     """Write `index.html`, the referral sheet as CSV and as a spreadsheet, and the style sheet to the folder
     `to`, whole or not at all.
 
@@ -185,7 +228,8 @@ def _page(run, title, sheet, reasons, sites, plan, points, boundaries, missing) 
     best = sites[sites["plan"] == BEST]
     drawn = points["layer"].value_counts()
     described = (
-        f"{plural(int(drawn.get(hub_map.OPEN, 0)), 'hub')} open now and {plural(int(drawn.get(hub_map.NEW, 0)), 'new hub')} of the plan, with "
+        f"{plural(int(drawn.get(hub_map.OPEN, 0)), 'hub')} open now and "
+        f"{plural(int(drawn.get(hub_map.NEW, 0)), 'new hub')} of the plan, with "
         f"the schools within {plan.limit_km:g} km of one. All sites are in the table."
     )
     return {
@@ -241,15 +285,25 @@ def _row(r: dict) -> dict:
     place = r["place_why"] if known(r["place_why"]) else r["place"]
     about = f"{r['la_name']}, {words.phase_words(r['phase']).lower()}, {number(r['roll'])} pupils"
     return {
-        "urn": r["urn"], "name": r["school_name"], "about": about, "tier": TIER_WORDS[r["tier"]], "why": _short(r),
-        "need": number(r["need_pupils"], 1), "place": place, "said": " ".join(aims), "decided": decided,
-    }  # fmt: skip
+        "urn": r["urn"],
+        "name": r["school_name"],
+        "about": about,
+        "tier": TIER_WORDS[r["tier"]],
+        "why": _short(r),
+        "need": number(r["need_pupils"], 1),
+        "place": place,
+        "said": " ".join(aims),
+        "decided": decided,
+    }
 
 
 def _short(r: dict) -> str:
     """By how much, in which years, and how likely by luck; the sheet has it in full sentences."""
     if r["tier"] == "talk_to_us":
-        far = f"{number(r['fixed_z'], 1)} usual yearly errors above in {year_words(r['year'])}, from the first starting point"
+        far = (
+            f"{number(r['fixed_z'], 1)} usual yearly errors above in {year_words(r['year'])}, from the "
+            "first starting point"
+        )
         return f"{far}; by luck {odds(r['chance_by_luck'])}."
     years = (
         (r["shortfall_pp_before"], r["z_before"], year_before(r["year"])),

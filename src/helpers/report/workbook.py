@@ -17,17 +17,61 @@ from helpers.report.inputs import PackInputs
 MOST_PEER_ROWS = 20_000
 
 SCHOOLS = [
-    "urn", "school_name", "la_name", "region_name", "phase", "status", "school_type", "trust_name", "roll", "weight_r_to_11", "capacity",
+    "urn",
+    "school_name",
+    "la_name",
+    "region_name",
+    "phase",
+    "status",
+    "school_type",
+    "trust_name",
+    "roll",
+    "weight_r_to_11",
+    "capacity",
     "absence_pct",
-    "persistent_pct", "pre_pandemic_absence_pct", "fsm_pct", "sen_support_pct", "ehcp_pct", "eal_pct", "years_6_to_8_pct", "sixth_form_pct",
-    "sex_of_school", "denomination", "admissions_policy", "governance", "urban_rural", "easting", "northing",
-]  # fmt: skip
+    "persistent_pct",
+    "pre_pandemic_absence_pct",
+    "fsm_pct",
+    "sen_support_pct",
+    "ehcp_pct",
+    "eal_pct",
+    "years_6_to_8_pct",
+    "sixth_form_pct",
+    "sex_of_school",
+    "denomination",
+    "admissions_policy",
+    "governance",
+    "urban_rural",
+    "easting",
+    "northing",
+]
 EXPECTATIONS = [
-    "urn", "school_name", "la_name", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp", "lower80_pct", "upper80_pct", "gap_pp",
-    "return_to_normal_pp", "national_part_pp", "context_part_pp", "limits_part_pp", "ask_pp", "target_absence_pct", "minimum_attendance_pct",
-    "minimum_attendance_shown_pct", "chance_unaided", "chance_if_real", "la_attendance_pct", "peers_best_quartile_attendance_pct",
-    "pre_pandemic_attendance_pct", "pupil_days",
-]  # fmt: skip
+    "urn",
+    "school_name",
+    "la_name",
+    "phase",
+    "absence_pct",
+    "context_expected_pct",
+    "baseline_pct",
+    "sd_pp",
+    "lower80_pct",
+    "upper80_pct",
+    "gap_pp",
+    "return_to_normal_pp",
+    "national_part_pp",
+    "context_part_pp",
+    "limits_part_pp",
+    "ask_pp",
+    "target_absence_pct",
+    "minimum_attendance_pct",
+    "minimum_attendance_shown_pct",
+    "chance_unaided",
+    "chance_if_real",
+    "la_attendance_pct",
+    "peers_best_quartile_attendance_pct",
+    "pre_pandemic_attendance_pct",
+    "pupil_days",
+]
 PEERS = ["urn", "school_name", "rank", "peer_urn", "peer_name", "peer_la", "km", "closeness", "named"]
 EXTRA_LABELS = {
     "pupil_days": "More pupil-days in school over the year",
@@ -38,26 +82,37 @@ NOTES = [
     ("formula", "The formula is ours, not DfE’s. DfE has not published how it sets its own expectations."),
     (
         "absence",
-        "Absence is the share of possible sessions that pupils missed, as published. Attendance is 100% less absence.",
+        (
+            "Absence is the share of possible sessions that pupils missed, as published. Attendance is 100% "
+            "less absence."
+        ),
     ),
     (
         "parts",
-        "Return to normal, national part, context part and limits add up to the improvement asked, in percentage points. Last year’s "
-        "attendance and the improvement asked add up to the minimum, which is then shown to one decimal place.",
+        "Return to normal, national part, context part and limits add up to the improvement asked, in "
+        "percentage points. Last year’s "
+        "attendance and the improvement asked add up to the minimum, which is then shown to one decimal "
+        "place.",
     ),
     (
         "chance",
-        "Chances lie between 0 and 1. They say how often the minimum would be met with no real change, and if absence "
+        "Chances lie between 0 and 1. They say how often the minimum would be met with no real change, "
+        "and if absence "
         "ends lower than forecast by the whole improvement asked.",
     ),
     (
         "primary",
-        "For primary schools the intervals, the chances and the weight given to last year’s figure rest on weaker evidence: there are no "
+        "For primary schools the intervals, the chances and the weight given to last year’s figure rest "
+        "on weaker evidence: there are no "
         "consecutive years from before the pandemic to test them on.",
     ),
     (
         "cause",
-        "Similar schools and typical attendance are patterns in the data. They do not show that one thing causes another.",
+        (
+            "Similar schools and typical attendance are patterns in the data. They do not show that one "
+            "thing "
+            "causes another."
+        ),
     ),
 ]
 
@@ -71,10 +126,21 @@ def write_workbook(inputs: PackInputs, frame: pd.DataFrame, areas: list[dict], p
     """
     title = f"Attendance expectations for {year_words(year_after(inputs.release))}: {inputs.region_name}"
     about = [
-        f"Each school’s minimum improvement in attendance on {year_words(inputs.release)}, how it is made, and the schools most like it.",
-        f"{sheets.MISSING} means that a figure is not available or does not apply. Nothing is estimated in its place.",
+        (
+            f"Each school’s minimum improvement in attendance on {year_words(inputs.release)}, how it is "
+            "made, "
+            "and the schools most like it."
+        ),
+        (
+            f"{sheets.MISSING} means that a figure is not available or does not apply. Nothing is "
+            "estimated in "
+            "its place."
+        ),
         "To filter or sort a table, select one of its headings, then choose Data and Filter.",
-        "The same figures are on the page of each school in the folder schools, and in the CSV files beside this file.",
+        (
+            "The same figures are on the page of each school in the folder schools, and in the CSV files "
+            "beside this file."
+        ),
     ]
     sheets.write(path, _sheets(inputs, frame, areas), title, about, NOTES, inputs.sample)
 
@@ -159,9 +225,19 @@ REASONS = {"name": "Status", "count": "Schools", "why": "Reason"}
 FLAGS = {"urn": "URN", "name": "School", "message": "What was found", "todo": "What to do"}
 # Decimals of the columns above that are not in the dictionary.
 DECIMALS = {
-    "schools": 0, "assessed": 0, "count": 0, "pupil_days": 0, "primary_attendance": 1, "secondary_attendance": 1, "primary_ask": 2,
-    "secondary_ask": 2, "ours_pct": 2, "published_pct": 2, "difference_pp": 2, "tolerance_pp": 2,
-}  # fmt: skip
+    "schools": 0,
+    "assessed": 0,
+    "count": 0,
+    "pupil_days": 0,
+    "primary_attendance": 1,
+    "secondary_attendance": 1,
+    "primary_ask": 2,
+    "secondary_ask": 2,
+    "ours_pct": 2,
+    "published_pct": 2,
+    "difference_pp": 2,
+    "tolerance_pp": 2,
+}
 MEANINGS = {
     "table": "Table",
     "name": "Name in the CSV files",

@@ -1,7 +1,8 @@
-"""The order of work: national stages and regional notebooks as one graph, fed to an executor as they become ready.
+"""The order of work: national stages and regional notebooks as one graph, fed to an executor as they become
+ready.
 
-The graph is the standard library's `graphlib`; the executor is any of `concurrent.futures`: local processes, or a Dask
-cluster's (`distributed.Client.get_executor`). What a person opens first is done first.
+The graph is the standard library's `graphlib`; the executor is any of `concurrent.futures`: local processes,
+or a Dask cluster's (`distributed.Client.get_executor`). What a person opens first is done first.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ class Outcome:
 
 
 def plan(regions: list[str], wanted: list[str]) -> dict[Task, set[Task]]:
-    """Each task with those that must come before it: the notebooks `wanted` of every region, what they read, and the
-    stages that these stand on. The notebooks of one region share its list of figures, so they follow one another.
+    """Each task with those that must come before it: the notebooks `wanted` of every region, what they read,
+    and the stages that these stand on. The notebooks of one region share its list of figures, so they follow
+    one another.
     """
     graph: dict[Task, set[Task]] = {}
     chosen = needed(wanted)
@@ -54,9 +56,9 @@ def plan(regions: list[str], wanted: list[str]) -> dict[Task, set[Task]]:
 
 
 def urgency(graph: dict[Task, set[Task]]) -> dict[Task, tuple[int, int, int]]:
-    """How early each task is wanted, small first. The first region's report comes before all, with the stages that it
-    stands on; then the other national stages, which are long and which every region waits for; then the reports of
-    the other regions, and what comes after a report.
+    """How early each task is wanted, small first. The first region's report comes before all, with the stages
+    that it stands on; then the other national stages, which are long and which every region waits for; then
+    the reports of the other regions, and what comes after a report.
     """
     order, regions = list(steps()), list(dict.fromkeys(task.region for task in graph if task.region))
     report = order.index(REPORT)

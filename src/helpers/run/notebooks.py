@@ -1,7 +1,8 @@
-"""The step notebooks as they are: what each imports, which stages and results it reads, which parameters it has.
+"""The step notebooks as they are: what each imports, which stages and results it reads, which parameters it
+has.
 
-Nothing is listed by hand: a step is a file `NN_name.ipynb` in `notebooks/`, what it writes stands in the contract, and
-the rest is read from its own code.
+Nothing is listed by hand: a step is a file `NN_name.ipynb` in `notebooks/`, what it writes stands in the
+contract, and the rest is read from its own code.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ PLACE = ("region", "release", "data", "out")  # every notebook knows where it is
 
 @dataclass(frozen=True)
 class Notebook:
-    """A step. `modules`: ours that its code names. `stages`: national stages that it reads. `after`: earlier steps
-    whose results it reads. `writes`: files of the contract. `parameters`: what its parameters cell holds.
+    """A step. `modules`: ours that its code names. `stages`: national stages that it reads. `after`: earlier
+    steps whose results it reads. `writes`: files of the contract. `parameters`: what its parameters cell
+    holds.
     """
 
     name: str
@@ -42,8 +44,8 @@ class Notebook:
         return contract.files_of(self.name)
 
     def key(self, run: Parameters, below: dict[str, str]) -> str:
-        """What it depends on, as one hash: its cells, its parameters, the code that it names, the national stages that
-        it reads, and the steps whose results it reads (`below`: their keys by name).
+        """What it depends on, as one hash: its cells, its parameters, the code that it names, the national
+        stages that it reads, and the steps whose results it reads (`below`: their keys by name).
         """
         chosen = {name: getattr(run, name) for name in self.parameters if name not in FOLDERS}
         stages = [stage.key(run) for stage in self.stages]
@@ -97,8 +99,8 @@ def _read_by(source: str) -> list[str]:
 
 
 def _parameters(source: str, stages: tuple[Stage, ...]) -> tuple[str, ...]:
-    """Parameters that the notebook uses: its place, those of its stages and of what they stand on, and what its code
-    asks the run for, in the model's order.
+    """Parameters that the notebook uses: its place, those of its stages and of what they stand on, and what
+    its code asks the run for, in the model's order.
     """
     chain = dict.fromkeys(below for stage in stages for below in stage.chain())
     used = {*PLACE, *re.findall(r"\brun\.(\w+)", source)}
@@ -108,7 +110,8 @@ def _parameters(source: str, stages: tuple[Stage, ...]) -> tuple[str, ...]:
 
 
 def write_parameters() -> list[str]:
-    """Write the parameters cell of every notebook that has one, from the typed model: what it uses and nothing else.
+    """Write the parameters cell of every notebook that has one, from the typed model: what it uses and
+    nothing else.
 
     Returns the names of the notebooks that changed.
     """

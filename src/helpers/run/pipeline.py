@@ -1,5 +1,5 @@
-"""The runner: the national stages and the notebooks of every region, in parallel processes, with stamps. The only
-module that knows papermill.
+"""The runner: the national stages and the notebooks of every region, in parallel processes, with stamps. The
+only module that knows papermill.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def step_key(run: Parameters, name: str) -> str:
 
 
 def _outline(path: Path) -> str:
-    """A cheap fingerprint of an artefact: the hash of a file, names and sizes of a folder. PDFs are put into a pack later and know themselves."""
+    """A cheap fingerprint of an artefact: the hash of a file, names and sizes of a folder. PDFs are put into
+    a pack later and know themselves.
+    """
     if path.is_dir():
         files = (p for p in sorted(path.rglob("*")) if p.is_file() and p.suffix != ".pdf")
         return text_hash(*[(p.relative_to(path).as_posix(), p.stat().st_size) for p in files])
@@ -159,10 +161,11 @@ def run_all(
     console: Console | None = None,
     wanted: Iterable[str] | None = None,
 ) -> list[RegionResult]:
-    """Run the notebooks `wanted` (all, where not given) of every region, and the national stages that they stand on.
+    """Run the notebooks `wanted` (all, where not given) of every region, and the national stages that they
+    stand on.
 
-    `scheduler` is the address of a Dask cluster that shares the file system; without it local processes are used.
-    Raises `DataRefused` when the data fails the gate: then no region is run.
+    `scheduler` is the address of a Dask cluster that shares the file system; without it local processes are
+    used. Raises `DataRefused` when the data fails the gate: then no region is run.
     """
     console = console or Console()
     sweep(run.release_folder)
@@ -274,7 +277,8 @@ def add_pdfs(
                 continue
         each = f", {1000 * report.seconds / report.made:.0f} ms each" if report.made else ""
         console.print(
-            f"{result.region}: {report.pdfs} PDFs, {report.made} of them set now ({report.seconds:.0f} s{each})"
+            f"{result.region}: {report.pdfs} PDFs, {report.made} of them set now ({report.seconds:.0f} "
+            f"s{each})"
         )
 
 

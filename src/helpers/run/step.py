@@ -12,7 +12,8 @@ from helpers.base.store import read_frame, write_frame
 
 
 def start(namespace: dict, notebook: str) -> Step:
-    """Open a notebook's step: `step = start(globals(), "02_model")`. The parameters are those of its parameters cell.
+    """Open a notebook's step: `step = start(globals(), "02_model")`. The parameters are those of its
+    parameters cell.
 
     Raises `BadParameters` naming each bad one.
     """
@@ -28,8 +29,8 @@ class Step:
         self._rows: dict[str, int] = {}
 
     def here(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows of this region: by `region_name` where the frame has it, else by the region's URNs; all rows for
-        England. The order is kept. Raises KeyError for a frame that has neither column.
+        """The rows of this region: by `region_name` where the frame has it, else by the region's URNs; all
+        rows for England. The order is kept. Raises KeyError for a frame that has neither column.
         """
         if self.run.region == ENGLAND:
             return frame.reset_index(drop=True)
@@ -43,16 +44,18 @@ class Step:
         if not path.exists():
             notebook = contract.made_by(table)
             raise contract.NotYetRun(
-                f"{self.run.region}: {path.name} is not there yet. Run notebooks/{notebook}.ipynb with the same "
+                f"{self.run.region}: {path.name} is not there yet. Run notebooks/{notebook}.ipynb with the "
+                "same "
                 "parameters first."
             )
         return read_frame(path)
 
     def write(self, table: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Check a result against the contract and write it: the dictionary's columns in their order, nothing else.
+        """Check a result against the contract and write it: the dictionary's columns in their order, nothing
+        else.
 
-        Raises `DataRefused` with every fault, ValueError for a result that another notebook makes or for a column
-        that the dictionary does not name.
+        Raises `DataRefused` with every fault, ValueError for a result that another notebook makes or for a
+        column that the dictionary does not name.
         """
         if contract.made_by(table) != self.notebook:
             raise ValueError(f"{table} is written by {contract.made_by(table)}, not by {self.notebook}")
@@ -95,7 +98,9 @@ class Step:
             print(f"{name}: {self.facts.text(name)}")
 
     def close(self) -> dict:
-        """Keep the noted figures, and write the region's manifest with what is there by now. Returns the manifest."""
+        """Keep the noted figures, and write the region's manifest with what is there by now. Returns the
+        manifest.
+        """
         self.facts.save()
         return manifest.write_manifest(self.run)
 

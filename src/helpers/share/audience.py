@@ -107,7 +107,10 @@ AUDIENCES = {
         Audience(
             "reviewer",
             "reviewers of the method",
-            "Confidential: for reviewers of the method. Schools are masked; do not try to find out which they are. Not for publication.",
+            (
+                "Confidential: for reviewers of the method. Schools are masked; do not try to find out which "
+                "they are. Not for publication."
+            ),
             sees=_ALL,
             masked=True,
             averages=True,
@@ -209,7 +212,8 @@ def _of_la(who: Audience, register: pd.DataFrame, code: str) -> Share:
             kind = "an ONS code" if len(by_ons) else "a name"
             found = meant.iloc[0]
             raise BadSelection(
-                f"--la {code} is {kind}: write the 3-digit code of {found['la_name']}, --la {found['la_code']}."
+                f"--la {code} is {kind}: write the 3-digit code of {found['la_name']}, --la "
+                f"{found['la_code']}."
             )
         close = difflib.get_close_matches(code, known["la_code"].tolist() + known["la_name"].tolist(), n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
@@ -343,9 +347,11 @@ def masked(tables: dict[str, pd.DataFrame], seed: int | None = None) -> pd.DataF
     Bands are phase, absence (whole points) and size; a school whose bands fewer than ten share is left out
     and counted by the caller. No seed: the order cannot be made again.
     """
-    frame = tables["schools"].merge(tables["expectations"], on="urn", validate="1:1").merge(
-        tables["baseline"][["urn", "sd_pp"]], on="urn", validate="1:1"
-    )  # fmt: skip
+    frame = (
+        tables["schools"]
+        .merge(tables["expectations"], on="urn", validate="1:1")
+        .merge(tables["baseline"][["urn", "sd_pp"]], on="urn", validate="1:1")
+    )
     size = pd.cut(
         frame["roll"],
         [0, 150, 300, 600, 1000, np.inf],

@@ -195,8 +195,13 @@ def _averages(package: Package, run: Path, register: pd.DataFrame, links: list[t
         "title": "Averages",
         "caption": "Improvement asked, on average over pupils",
         "lines": [
-            f"Withheld (c) are {withheld} of {len(table)} areas, local authorities included: those with fewer than {MIN_SCHOOLS} schools, those in "
-            "which one or two schools or one trust weigh too much, and those from which such an area could be worked out by subtraction."
+            (
+                f"Withheld (c) are {withheld} of {len(table)} areas, local authorities included: those with "
+                f"fewer than {MIN_SCHOOLS} schools, those in "
+            )(
+                "which one or two schools or one trust weigh too much, and those from which such an area "
+                "could be worked out by subtraction."
+            )
         ],
         "heads": [
             "Area",
@@ -243,7 +248,10 @@ def _masked(package: Package, run: Path, share: Share) -> list[tuple[str, str]]:
     return [
         (
             "masked-schools.csv",
-            f"{text.plural(len(table), 'school')} without identity; {left_out} left out because too few are like them",
+            (
+                f"{text.plural(len(table), 'school')} without identity; {left_out} left out because too few "
+                "are like them"
+            ),
         )
     ]
 
@@ -276,7 +284,10 @@ def _index(
     handling = [audience.OWN_MARKING]
     if confidential:
         handling += [
-            "Keep it where only those can read it for whom it is marked. Do not forward it, put it on a web page or in a public meeting’s papers.",
+            (
+                "Keep it where only those can read it for whom it is marked. Do not forward it, put it on a "
+                "web page or in a public meeting’s papers."
+            ),
             "If it reached you by mistake, delete it and tell whoever sent it.",
         ]
     else:

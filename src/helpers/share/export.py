@@ -45,9 +45,15 @@ class Exported:
 
 
 def export(
-    run: Path, name: str, to: Path, urn: int | None = None, la: str | None = None, trust: str | None = None, region: str | None = None,
+    run: Path,
+    name: str,
+    to: Path,
+    urn: int | None = None,
+    la: str | None = None,
+    trust: str | None = None,
+    region: str | None = None,
     password: str | None = None,
-) -> Exported:  # fmt: skip
+) -> Exported:
     """Write one audience's share of a run (a release folder like outputs/2022-23) below the folder `to`.
 
     With a password the share is an AES-256 archive and no plain copy touches the disk; names of files inside
@@ -68,7 +74,8 @@ def export(
     for earlier in (to / label, to / f"{label}.zip"):
         if earlier.exists():
             raise BadSelection(
-                f"{shown(earlier)} is there already. An export is never written over: choose another --to, or move it away."
+                f"{shown(earlier)} is there already. An export is never written over: choose another --to, "
+                "or move it away."
             )
     source = run_of(run)
     _one_edition(run, share, source)
@@ -107,7 +114,8 @@ def check_run(run: Path) -> Path:
             f"{shown(run)} holds runs: give one of them, {', '.join(shown(path) for path in sorted(inside))}."
         )
     raise BadSelection(
-        f"{shown(run)} is not a finished run. Give a release folder like outputs/2022-23, or make one: abie run --all"
+        f"{shown(run)} is not a finished run. Give a release folder like outputs/2022-23, or make one: "
+        "abie run --all"
     )
 
 
@@ -145,8 +153,13 @@ def _one_edition(run: Path, share: Share, source: dict) -> None:
             and entry["run"]["artefacts"] != source["artefacts"]
         ):
             raise BadSelection(
-                f"Averages of {run.name} went out on {entry['made_at'][:10]} ({entry['audience']}) from another fit. Two editions can be subtracted "
-                f"from each other, and what is left may be one school. Withdraw the first edition, then take its line out of {shown(run / LEDGER)}."
+                (
+                    f"Averages of {run.name} went out on {entry['made_at'][:10]} ({entry['audience']}) from "
+                    "another fit. Two editions can be subtracted "
+                )(
+                    "from each other, and what is left may be one school. Withdraw the first edition, then "
+                    f"take its line out of {shown(run / LEDGER)}."
+                )
             )
 
 

@@ -1,4 +1,6 @@
-"""06 · Who is offered help, and where? Schools proposed for support, places at hubs, and where new hubs should open."""
+"""06 · Who is offered help, and where? Schools proposed for support, places at hubs, and where new hubs
+should open.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +51,8 @@ PLACES = [
 
 @dataclass(frozen=True)
 class Support:
-    """What England's verdicts lead to. `routed` (referrals, left_out, counts of answers) before
-    people are heard; `referrals`: the list with what people agreed, challenged and decided; `places`: who is offered
+    """What England's verdicts lead to. `routed` (referrals, left_out, counts of answers) before people are
+    heard; `referrals`: the list with what people agreed, challenged and decided; `places`: who is offered
     which place (offers, contests, used).
     """
 
@@ -77,7 +79,8 @@ def rules(run: Parameters) -> pd.DataFrame:
 
 
 def propose(run: Parameters) -> Support:
-    """Schools proposed for support and the places offered to them, for all England: places are shared over regions.
+    """Schools proposed for support and the places offered to them, for all England: places are shared over
+    regions.
 
     Raises `DataRefused` for a decision that cannot be read.
     """
@@ -108,8 +111,8 @@ def by_outcome(offers: pd.DataFrame) -> pd.DataFrame:
 
 
 def map_points(run: Parameters) -> pd.DataFrame:
-    """Points of the map of all England: schools by whether a hub is near, and hubs; layer, school_name, region_name,
-    phase, easting_km, northing_km.
+    """Points of the map of all England: schools by whether a hub is near, and hubs; layer, school_name,
+    region_name, phase, easting_km, northing_km.
     """
     from helpers.support import siting
 

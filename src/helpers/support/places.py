@@ -23,9 +23,21 @@ from scipy.spatial import cKDTree
 from helpers.base.params import DEFAULT, Parameters
 
 OFFER_COLUMNS = [
-    "urn", "round", "outcome", "hub_urn", "hub_name", "km", "same_region", "same_trust", "need_pupils", "need_step", "draw", "tied_with",
-    "won_draw", "why",
-]  # fmt: skip
+    "urn",
+    "round",
+    "outcome",
+    "hub_urn",
+    "hub_name",
+    "km",
+    "same_region",
+    "same_trust",
+    "need_pupils",
+    "need_step",
+    "draw",
+    "tied_with",
+    "won_draw",
+    "why",
+]
 CONTEST_COLUMNS = ["round", "contest", "urn", "need_step", "draw", "outcome"]
 
 
@@ -49,9 +61,14 @@ def hub_leads(hubs: pd.DataFrame, register: pd.DataFrame) -> tuple[pd.DataFrame,
     named twice counts once.
     """
     known = hubs.drop_duplicates("urn").merge(
-        register[["urn", "region_name", "phase", "all_through", "easting", "northing", "trust_name"]].astype({"urn": "Int64"}),
-        on="urn", how="left", validate="m:1", suffixes=("_announced", ""),
-    )  # fmt: skip
+        register[["urn", "region_name", "phase", "all_through", "easting", "northing", "trust_name"]].astype(
+            {"urn": "Int64"}
+        ),
+        on="urn",
+        how="left",
+        validate="m:1",
+        suffixes=("_announced", ""),
+    )
     known = pd.concat([known[known["urn"].notna()], hubs[hubs["urn"].isna()]], ignore_index=True)
     reasons = [
         known["urn"].isna(),
@@ -267,7 +284,10 @@ def _explain(
             continue
         mine = options[row.Index]
         if row.outcome == "offered":
-            text = f"Offered {row.hub_name}, {row.km:.0f} km{' (own trust: a person should look)' if row.same_trust else ''}."
+            text = (
+                f"Offered {row.hub_name}, {row.km:.0f} "
+                f"km{' (own trust: a person should look)' if row.same_trust else ''}."
+            )
             nearer = mine[mine["km"] < row.km - 1e-9].tail(2)
             words.append(
                 " ".join(
@@ -280,7 +300,10 @@ def _explain(
         text = f"{which} within reach ({near}{' and others' if len(mine) > 2 else ''}) {are} full: "
         if row.outcome == "lost_draw":
             n = len(row.tied_with)
-            text += f"{n} school{'s' if n > 1 else ''} with the same need drew a lower number than its {row.draw:.4f}."
+            text += (
+                f"{n} school{'s' if n > 1 else ''} with the same need drew a lower number than its "
+                f"{row.draw:.4f}."
+            )
         else:
             text += "the places went to schools with greater need."
         words.append(text)

@@ -181,15 +181,19 @@ def _why(row: dict) -> str:
     sure = odds(row["chance_by_luck"])
     if row["tier"] == "talk_to_us":
         return (
-            f"Measured from its first starting point, absence in {now} was above the most asked for by {row['fixed_z']:.1f} times the school's usual "
-            f"yearly error, but not by enough two years running. A school that had made the improvement would be this far off by luck {sure}. "
+            f"Measured from its first starting point, absence in {now} was above the most asked for by "
+            f"{row['fixed_z']:.1f} times the school's usual "
+            "yearly error, but not by enough two years running. A school that had made the improvement "
+            f"would be this far off by luck {sure}. "
             "A reason for a talk; no place is offered."
         )
     return (
         "Two years running, each measured from its own starting point, absence was above the most asked for: "
-        f"by {row['shortfall_pp_before']:.1f} pp in {then} ({row['z_before']:.1f} times the school's usual yearly error) "
+        f"by {row['shortfall_pp_before']:.1f} pp in {then} ({row['z_before']:.1f} times the school's usual "
+        "yearly error) "
         f"and by {row['shortfall_pp']:.1f} pp in {now} ({row['z']:.1f} times). "
-        f"A school that had made the improvement would be this far off twice by luck {sure}. This says nothing about the cause."
+        f"A school that had made the improvement would be this far off twice by luck {sure}. This says "
+        "nothing about the cause."
     )
 
 

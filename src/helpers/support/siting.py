@@ -412,9 +412,12 @@ def conclusions(plan: HubPlan) -> list[str]:
     if not told:
         return [f"Where the next hubs should open cannot be planned: {plan.solver.status}."]
     return [
-        f"{len(plan.solver.chosen)} sites chosen from {len(plan.candidates):,} candidates would raise the need near a hub from "
-        f"{told['need_covered_now_pct']} to {told['need_covered_best_pct']} (England); the best naive plan reaches {told['need_covered_naive_pct']}. "
+        f"{len(plan.solver.chosen)} sites chosen from {len(plan.candidates):,} candidates would raise the "
+        "need near a hub from "
+        f"{told['need_covered_now_pct']} to {told['need_covered_best_pct']} (England); the best naive plan "
+        f"reaches {told['need_covered_naive_pct']}. "
         f"No choice of candidates can beat it by more than {told['siting_gap_pct']} of what it adds.",
-        f"Near is not served: with their places those hubs would serve {told['load_served_best_cover_pct']} of the planning load's need; "
+        "Near is not served: with their places those hubs would serve "
+        f"{told['load_served_best_cover_pct']} of the planning load's need; "
         f"the plan that counts places serves {told['load_served_counting_places_pct']}.",
     ]

@@ -21,8 +21,8 @@ STAGE = Stage(
 
 
 def load(run: Parameters) -> Results:
-    """The back-tests' results, made first where needed: bars, variants, fairness, coverage, trades, backtests,
-    improved, pairs.
+    """The back-tests' results, made first where needed: bars, variants, fairness, coverage, trades,
+    backtests, improved, pairs.
     """
     return STAGE.load(run)
 
@@ -35,8 +35,8 @@ def looked_at() -> str:
 
 
 def criteria(bars: pd.DataFrame) -> pd.DataFrame:
-    """Acceptance criteria with their titles: criterion (number and title), what, ours, wanted, reached, n, chance,
-    note. `bars` of the stage.
+    """Acceptance criteria with their titles: criterion (number and title), what, ours, wanted, reached, n,
+    chance, note. `bars` of the stage.
     """
     from helpers.evaluate.backtests.criteria import TITLES
 
@@ -73,8 +73,8 @@ def in_words(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_start(fairness: pd.DataFrame) -> pd.DataFrame:
-    """Who would have met the target by luck, by starting fifth (1 = least absence, 5 = most), beside a flat 0.5 points,
-    long: transition, fifth, target, share.
+    """Who would have met the target by luck, by starting fifth (1 = least absence, 5 = most), beside a flat
+    0.5 points, long: transition, fifth, target, share.
     """
     start = fairness[fairness["kind"] == "starting fifth"].rename(
         columns={"met": "ours", "met_flat": "flat 0.5 pp", "cell": "fifth"}
@@ -124,7 +124,9 @@ MOVED_BY = {
 
 
 def moves(asked: pd.DataFrame) -> pd.DataFrame:
-    """How far one pupil, or rounding, would move a target (pp): moved by, mean, median, 90 and 99 in 100 below, largest."""
+    """How far one pupil, or rounding, would move a target (pp): moved by, mean, median, 90 and 99 in 100
+    below, largest.
+    """
     quantiles = asked[list(MOVED_BY)].quantile([0.5, 0.9, 0.99]).T
     out = pd.DataFrame({"moved by": list(MOVED_BY.values()), "mean": asked[list(MOVED_BY)].mean().to_numpy()})
     for share, name in ((0.5, "median"), (0.9, "90 in 100 below"), (0.99, "99 in 100 below")):

@@ -107,10 +107,14 @@ def pooled_bar(
     secondary = (m["phase"] == "secondary").astype(float)
     study = pd.DataFrame(
         {
-            "year": later, "imd_rank": m["imd_rank"], "fsm_pct": m["fsm_pct"], "log_roll": np.log(m["roll"]), "secondary": secondary,
+            "year": later,
+            "imd_rank": m["imd_rank"],
+            "fsm_pct": m["fsm_pct"],
+            "log_roll": np.log(m["roll"]),
+            "secondary": secondary,
             "urban": m["urban_rural"].fillna("").str.contains("Urban").astype(float),
         }
-    )  # fmt: skip
+    )
     study = pd.concat([study, pd.get_dummies(m["region_name"]).astype(float)], axis=1)
     y = m["persistent_pct"].to_numpy("float64")
     train, test = next(GroupShuffleSplit(1, test_size=0.2, random_state=42).split(study, groups=m["urn"]))
@@ -145,7 +149,10 @@ def pooled_bar(
     error, their_error = rmse(y[test] - ours), rmse(y[test] - theirs)
     r2, gain = r_squared(y[test], ours), 1 - error / their_error
     chance = f"their random forest {r_squared(y[test], theirs):.3f}, RMSE {their_error:.3f}"
-    note = "80/20 by URN, seed 42; ours uses the earlier year's own SEN, EAL and FSM6 and later ethnicity; no absence figure"
+    note = (
+        "80/20 by URN, seed 42; ours uses the earlier year's own SEN, EAL and FSM6 and later "
+        "ethnicity; no absence figure"
+    )
     rows = [
         row(
             3,

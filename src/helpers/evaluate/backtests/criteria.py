@@ -15,15 +15,26 @@ from helpers.model.context import PHASES
 
 FITTED_ON = {"T0": ["T0"], "T1": ["T0"], "T2S": ["T0", "T1"], "T2P": ["T0", "T1"]}
 TITLES = {
-    1: "Circumstances explain absence", 2: "Circumstances explain persistent absence", 3: "Better than the public random forest",
-    4: "Next year's absence, before the pandemic", 5: "Next year's absence, after it",
-    6: "Intervals hold what they say", 7: "The national path is met exactly",
-    8: "Luck does not decide by start", 9: "Luck does not decide by circumstances", 10: "Two misses in a row are mostly luck, and we know how much",
-    11: "Similar schools are similar", 12: "Named schools are near and enough", 13: "Similar schools stay the same", 14: "Fast enough to ask what if",
-}  # fmt: skip
+    1: "Circumstances explain absence",
+    2: "Circumstances explain persistent absence",
+    3: "Better than the public random forest",
+    4: "Next year's absence, before the pandemic",
+    5: "Next year's absence, after it",
+    6: "Intervals hold what they say",
+    7: "The national path is met exactly",
+    8: "Luck does not decide by start",
+    9: "Luck does not decide by circumstances",
+    10: "Two misses in a row are mostly luck, and we know how much",
+    11: "Similar schools are similar",
+    12: "Named schools are near and enough",
+    13: "Similar schools stay the same",
+    14: "Fast enough to ask what if",
+}
 LOOKED_AT = (
-    "Looked at while choosing: bars 1, 2 and 11 to 13 (features, weights, share of location); T1 for the form of the baseline and of the spread; "
-    "T2S for forms of the baseline that were not taken and for the boosting's bins, with the published 2023/24 primaries for the scale of "
+    "Looked at while choosing: bars 1, 2 and 11 to 13 (features, weights, share of location); T1 for the "
+    "form of the baseline and of the spread; "
+    "T2S for forms of the baseline that were not taken and for the boosting's bins, with the published "
+    "2023/24 primaries for the scale of "
     "the intervals. Parameters themselves are fitted on earlier transitions only. "
     "Half of 2023/24 is not in the files and was seen by nobody here."
 )
@@ -88,8 +99,8 @@ def _back_test(ingest: dict, run, tell) -> tuple[dict[str, pd.DataFrame], ...]:
         on = [seen[k] for k in FITTED_ON[name] if k in seen]
         if not on:
             continue
-        based[name], _ = forecast.with_baseline(t, on, rolls, run.primary_lambda)
-        weights[name] = forecast.weights_then(based[name], run.seed)
+        based[name], _ = forecast.with_baseline(t, on, rolls, run)
+        weights[name] = forecast.weights_then(based[name], run)
         done[name] = targets.with_targets(based[name], ingest["linked"], rates, run, weights[name])
     return based, done, weights
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.fifths import fifths
+from helpers.base.params import Parameters
 from helpers.base.years import year_before
 from helpers.evaluate.backtests.rows import ratio_with_interval, row
 from helpers.model.context import cross_fit, peer_weights, usable
@@ -58,27 +59,36 @@ def usable_transitions(
         figures = panel[panel["year"] == earlier].drop_duplicates("urn").set_index("urn")["absence_pct"]
         out[name] = t.assign(
             net=t["net"] if np.isnan(drift) else t["y_next"] - drift,
-            absence_pct=t["y"], context_expected_pct=t["c"], before=before, after=after, y_before=t["urn"].map(figures), status="assessed",
-        )  # fmt: skip
+            absence_pct=t["y"],
+            context_expected_pct=t["c"],
+            before=before,
+            after=after,
+            y_before=t["urn"].map(figures),
+            status="assessed",
+        )
     return out
 
 
-def weights_then(t: pd.DataFrame, seed: int) -> pd.DataFrame:
+def weights_then(t: pd.DataFrame, run: Parameters) -> pd.DataFrame:
     """Peer weights learnt from the year before alone, for the schools of a transition."""
     x = design(t)
     fit = cross_fit(
-        x, t["y"].to_numpy("float64"), t["la_code"].to_numpy(), np.sqrt(t["roll"].to_numpy("float64")), seed
+        x,
+        t["y"].to_numpy("float64"),
+        t["la_code"].to_numpy(),
+        np.sqrt(t["roll"].to_numpy("float64")),
+        run.seed,
     )
-    return peer_weights(fit, list(usable(x).columns), t["phase"].iloc[0], seed)
+    return peer_weights(fit, list(usable(x).columns), t["phase"].iloc[0], run.seed, run.learnt_share)
 
 
 def with_baseline(
-    t: pd.DataFrame, earlier: list[pd.DataFrame], median_roll: dict[str, float], primary_lambda: float
+    t: pd.DataFrame, earlier: list[pd.DataFrame], median_roll: dict[str, float], run: Parameters
 ) -> tuple[pd.DataFrame, dict]:
     """A transition with baseline, spread and intervals whose parameters come from the `earlier` transitions;
     and those parameters.
     """
-    parameters = fit_parameters(earlier, primary_lambda, median_roll)
+    parameters = fit_parameters(earlier, run.primary_lambda, median_roll, run.primary_spread)
     b = baseline_of(t, parameters).drop(columns=["phase", "absence_pct", "context_expected_pct"])
     return t.merge(b, on="urn", how="left", validate="1:1"), parameters
 
@@ -158,9 +168,17 @@ def coverage(name: str, t: pd.DataFrame) -> list[dict]:
                 f"sd by chance up to {np.sqrt(level / 100 * (1 - level / 100) / smallest):.3f} in a cell"
             )
             rows.append(
-                row(6, f"{name}: {level} % interval, worst cell", worst, f"{cell[0]} to {cell[1]}", inside_band, smallest, by_chance,
-                    f"{len(found)} cells from {low:.3f} to {high:.3f}; rolls from {t['roll'].min():,.0f}")
-            )  # fmt: skip
+                row(
+                    6,
+                    f"{name}: {level} % interval, worst cell",
+                    worst,
+                    f"{cell[0]} to {cell[1]}",
+                    inside_band,
+                    smallest,
+                    by_chance,
+                    f"{len(found)} cells from {low:.3f} to {high:.3f}; rolls from {t['roll'].min():,.0f}",
+                )
+            )
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.params import Parameters
 from helpers.evaluate.backtests.rows import row
 from helpers.model.context import cross_fit, peer_weights, r_squared, usable
 from helpers.model.features import design
@@ -189,13 +190,13 @@ def mixing_without_blocks(register: pd.DataFrame, baseline: pd.DataFrame) -> str
     return f"without blocks {np.mean((~grammar[found]).any(axis=1)):.0%} of grammar schools would be mixed"
 
 
-def half_weights(register: pd.DataFrame, phase: str, seed: int) -> list[pd.DataFrame]:
+def half_weights(register: pd.DataFrame, phase: str, run: Parameters) -> list[pd.DataFrame]:
     """Peer weights learnt from each half of the local authorities, drawn at random."""
     s = register[(register["phase"] == phase) & (register["status"] == "assessed")].sort_values(
         "urn", ignore_index=True
     )
     codes = np.array(sorted(s["la_code"].unique()))
-    np.random.default_rng(seed).shuffle(codes)
+    np.random.default_rng(run.seed).shuffle(codes)
     out = []
     for part in (codes[: len(codes) // 2], codes[len(codes) // 2 :]):
         half = s[s["la_code"].isin(part)].reset_index(drop=True)
@@ -205,9 +206,9 @@ def half_weights(register: pd.DataFrame, phase: str, seed: int) -> list[pd.DataF
             half["absence_pct"].to_numpy("float64"),
             half["la_code"].to_numpy(),
             np.sqrt(half["roll"].to_numpy("float64")),
-            seed,
+            run.seed,
         )
-        out.append(peer_weights(fit, list(usable(x).columns), phase, seed))
+        out.append(peer_weights(fit, list(usable(x).columns), phase, run.seed, run.learnt_share))
     return out
 
 
@@ -247,7 +248,7 @@ def stability_bars(
                 ours["urn"].nunique(),
             )
         )
-        halves = [sets(register, phase, w, linked, run) for w in half_weights(register, phase, run.seed)]
+        halves = [sets(register, phase, w, linked, run) for w in half_weights(register, phase, run)]
         each = [jaccard(ours, h) for h in halves]
         mean = float(np.mean(each))
         note = f"the two halves with each other: {jaccard(*halves):.3f}"

@@ -18,9 +18,15 @@ def row(
 ) -> dict:
     """A measured figure beside its bar. `reached` is None where the data cannot say."""
     return {
-        "bar": bar, "what": what, "ours": float(ours), "wanted": wanted, "reached": None if reached is None else bool(reached), "n": int(n),
-        "chance": chance, "note": note,
-    }  # fmt: skip
+        "bar": bar,
+        "what": what,
+        "ours": float(ours),
+        "wanted": wanted,
+        "reached": None if reached is None else bool(reached),
+        "n": int(n),
+        "chance": chance,
+        "note": note,
+    }
 
 
 def hit_spread(hit: pd.Series, group: pd.Series, least: int = 1) -> float:

@@ -13,8 +13,8 @@ FRAMES = ("bars", "variants", "fairness", "coverage", "trades", "backtests", "im
 
 
 def back_test(run: Parameters) -> dict[str, pd.DataFrame]:
-    """Does the method keep what it promises? The frames of `Evaluation` by name, and the pairs of years on which
-    trials are rehearsed (`year_pairs.narrow`).
+    """Does the method keep what it promises? The frames of `Evaluation` by name, and the pairs of years on
+    which trials are rehearsed (`year_pairs.narrow`).
     """
     schools = ingest.load(run)
     found = measure(schools, model.load(run), peers.load(run), expectations.load(run), run)

@@ -23,10 +23,15 @@ SAME_PP = 0.005
 def cells_of(t: pd.DataFrame) -> dict[str, pd.Series]:
     """The groups in which fairness is looked at; 1 is the lowest fifth. Size in quarters."""
     out = {
-        "starting fifth": fifths(t["y"]), "FSM fifth": fifths(t["fsm_pct"]), "EHCP fifth": fifths(t["ehcp_pct"]),
-        "IDACI fifth (1 most deprived)": fifths(t["idaci_rank"]), "White British share, fifth": fifths(t["white_british_pct"]),
-        "size quarter": fifths(t["roll"], 4), "region": t["region_name"], "age range": t["block"],
-    }  # fmt: skip
+        "starting fifth": fifths(t["y"]),
+        "FSM fifth": fifths(t["fsm_pct"]),
+        "EHCP fifth": fifths(t["ehcp_pct"]),
+        "IDACI fifth (1 most deprived)": fifths(t["idaci_rank"]),
+        "White British share, fifth": fifths(t["white_british_pct"]),
+        "size quarter": fifths(t["roll"], 4),
+        "region": t["region_name"],
+        "age range": t["block"],
+    }
     return {k: v for k, v in out.items() if v.notna().any()}
 
 
@@ -40,7 +45,7 @@ def with_targets(
     of England's movement), `met_region` (net of the region's), `met_flat` (a flat 0.5 pp), `net_region`, `z`
     (shortfall in spreads, net of the region).
     """
-    weights = weights_then(t, run.seed) if weights is None else weights
+    weights = weights_then(t, run) if weights is None else weights
     base = t[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
     similar = find_peers(t, base, weights, linked, run)
     asked = set_expectations(

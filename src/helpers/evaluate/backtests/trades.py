@@ -41,7 +41,7 @@ def trades(
     """
     base = t[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
     weights, linked = (
-        weights_then(t, run.seed) if weights is None else weights,
+        weights_then(t, run) if weights is None else weights,
         NO_LINKS if linked is None else linked,
     )
     usual = find_peers(t, base, weights, linked, run).peers
@@ -61,12 +61,19 @@ def trades(
             met, ask = t["net"] <= e["target_absence_pct"], e["ask_pp"]
             rows.append(
                 {
-                    "parameter": parameter, "value": value, "ours": bool(np.isclose(value, getattr(run, parameter))),
-                    "ask_best_fifth_pp": float(ask[start == LOWEST].mean()), "ask_worst_fifth_pp": float(ask[start == HIGHEST].mean()),
-                    "share_at_floor": float(asked.calibration["share_at_floor"].iloc[0]), "share_half_a_point": float((ask >= 0.5).mean()),
-                    "spread_start": hit_spread(met, start), "spread_fsm": hit_spread(met, fsm),
-                    "spread_ehcp": hit_spread(met, ehcp), "spread_region": hit_spread(met, t["region_name"], 50),
-                    "ask_and_gap_r": float(ask.corr(e["gap_pp"])), "n": len(t),
+                    "parameter": parameter,
+                    "value": value,
+                    "ours": bool(np.isclose(value, getattr(run, parameter))),
+                    "ask_best_fifth_pp": float(ask[start == LOWEST].mean()),
+                    "ask_worst_fifth_pp": float(ask[start == HIGHEST].mean()),
+                    "share_at_floor": float(asked.calibration["share_at_floor"].iloc[0]),
+                    "share_half_a_point": float((ask >= 0.5).mean()),
+                    "spread_start": hit_spread(met, start),
+                    "spread_fsm": hit_spread(met, fsm),
+                    "spread_ehcp": hit_spread(met, ehcp),
+                    "spread_region": hit_spread(met, t["region_name"], 50),
+                    "ask_and_gap_r": float(ask.corr(e["gap_pp"])),
+                    "n": len(t),
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)

@@ -24,14 +24,17 @@ STAGE = Stage(
 
 
 def load(run: Parameters) -> Results:
-    """The rehearsal's results, made first where needed: sizes, power_curve, placebo, promises, changes and more."""
+    """The rehearsal's results, made first where needed: sizes, power_curve, placebo, promises, changes and
+    more.
+    """
     return STAGE.load(run)
 
 
 @dataclass(frozen=True)
 class Lottery:
-    """A lottery drawn on the release's schools. `drawn`: every school with its stratum and arm; `alike`: both arms
-    compared before anything happened; `plan`: the plan of analysis, as text; `seal`: SHA-256 of each file frozen.
+    """A lottery drawn on the release's schools. `drawn`: every school with its stratum and arm; `alike`: both
+    arms compared before anything happened; `plan`: the plan of analysis, as text; `seal`: SHA-256 of each
+    file frozen.
     """
 
     drawn: pd.DataFrame
@@ -42,9 +45,9 @@ class Lottery:
 
 @dataclass(frozen=True)
 class Invented:
-    """A trial with a planted effect. `rows`: the effect by four estimators; `answer`: the one of the plan; `attrition`:
-    schools with an outcome by arm; `by_start`: effects by starting fifth, drawn towards their mean; `p_same`: chance of
-    such differences if all were alike; `planted_pp`: the mean effect planted.
+    """A trial with a planted effect. `rows`: the effect by four estimators; `answer`: the one of the plan;
+    `attrition`: schools with an outcome by arm; `by_start`: effects by starting fifth, drawn towards their
+    mean; `p_same`: chance of such differences if all were alike; `planted_pp`: the mean effect planted.
     """
 
     rows: pd.DataFrame
@@ -124,7 +127,8 @@ BALANCED_ON = ("absence_pct", "baseline_pct", "roll", "fsm_pct", "ehcp_pct", "ea
 
 
 def rehearse_lottery(run: Parameters) -> Lottery:
-    """Draw a lottery among the release's secondaries, write the plan, and freeze both in a folder that is thrown away.
+    """Draw a lottery among the release's secondaries, write the plan, and freeze both in a folder that is
+    thrown away.
 
     A second draw into the same folder is tried, and must be refused: AssertionError where it is not.
     """
@@ -160,8 +164,8 @@ def rehearse_lottery(run: Parameters) -> Lottery:
 
 
 def invented_trial(run: Parameters) -> Invented:
-    """A trial in which we know the answer: real surprises dealt again among schools that are alike, a lottery, and a
-    planted improvement that grows with absence and leaves out those that never take it up.
+    """A trial in which we know the answer: real surprises dealt again among schools that are alike, a
+    lottery, and a planted improvement that grows with absence and leaves out those that never take it up.
     """
     import numpy as np
 

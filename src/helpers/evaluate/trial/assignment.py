@@ -36,12 +36,14 @@ def strata(schools: pd.DataFrame, smallest: int = SMALLEST) -> pd.Series:
     """
     if schools["urn"].duplicated().any():
         raise TrialRefused(
-            f"school {schools.loc[schools['urn'].duplicated(), 'urn'].iloc[0]} stands twice in the list of schools for the trial"
+            f"school {schools.loc[schools['urn'].duplicated(), 'urn'].iloc[0]} stands twice in the list of "
+            "schools for the trial"
         )
     holes = [c for c in ("region_name", "phase", "roll", "y") if schools[c].isna().any()]
     if holes:
         raise TrialRefused(
-            f"missing values in {', '.join(holes)}: leave those schools out of the trial, and say so in the plan"
+            f"missing values in {', '.join(holes)}: leave those schools out of the trial, and say so in "
+            "the plan"
         )
     by = schools.groupby("phase")
     parts = pd.DataFrame(
@@ -157,14 +159,16 @@ def freeze(folder: Path, assignment: pd.DataFrame, plan: str, panel: pd.DataFram
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise TrialRefused(
-            f"{folder.name} already holds a trial: an assignment is drawn once. Use a new folder for a new trial."
+            f"{folder.name} already holds a trial: an assignment is drawn once. Use a new folder for a new "
+            "trial."
         )
     known = panel[
         (panel["year"] == outcome_year) & panel["absence_pct"].notna() & panel["urn"].isin(assignment["urn"])
     ]
     if len(known):
         raise TrialRefused(
-            f"outcomes of {outcome_year} are already known for {known['urn'].nunique():,} schools of the trial: too late for an assignment or a plan"
+            f"outcomes of {outcome_year} are already known for {known['urn'].nunique():,} schools of the "
+            "trial: too late for an assignment or a plan"
         )
     contents = {FILES["assignment"]: assignment.to_csv(index=False, lineterminator="\n"), FILES["plan"]: plan}
     seal = {"outcome_year": outcome_year, **{name: _hash(text.encode()) for name, text in contents.items()}}
@@ -198,7 +202,8 @@ def read_frozen(folder: Path, seal: dict | None = None) -> tuple[pd.DataFrame, s
     for name in FILES.values():
         if _hash((folder / name).read_bytes()) != kept[name]:
             raise TrialRefused(
-                f"{folder.name}/{name} was changed after it was frozen: its SHA-256 is not the sealed one. Restore the original."
+                f"{folder.name}/{name} was changed after it was frozen: its SHA-256 is not the sealed one. "
+                "Restore the original."
             )
     assignment = pd.read_csv(folder / FILES["assignment"], dtype={"la_code": "str"})
     return assignment, (folder / FILES["plan"]).read_text(encoding="utf-8")

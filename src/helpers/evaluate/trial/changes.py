@@ -163,12 +163,17 @@ def next_release(
             mean = fit.calibration.set_index("phase").loc[phase]
             rows.append(
                 {
-                    "change": named(change), "phase": phase, "mean_ask_pp": mean["weighted_mean_ask_pp"], "at_smallest_ask": mean["share_at_min_ask"],
-                    "worst_fifth_ask_pp": worst["ask_pp"].mean(), "best_fifth_ask_pp": best["ask_pp"].mean(),
-                    "worst_fifth_chance": worst["chance_unaided"].mean(), "best_fifth_chance": best["chance_unaided"].mean(),
+                    "change": named(change),
+                    "phase": phase,
+                    "mean_ask_pp": mean["weighted_mean_ask_pp"],
+                    "at_smallest_ask": mean["share_at_min_ask"],
+                    "worst_fifth_ask_pp": worst["ask_pp"].mean(),
+                    "best_fifth_ask_pp": best["ask_pp"].mean(),
+                    "worst_fifth_chance": worst["chance_unaided"].mean(),
+                    "best_fifth_chance": best["chance_unaided"].mean(),
                     "moved": part["moved"].mean(),
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)
 
 
@@ -184,9 +189,15 @@ def from_trial(row: dict, worthwhile_pp: float, mdes_pp: float) -> str:
     low, high = row["lower95_pp"], row["upper95_pp"]
     said = f"absence changed by {row['effect_pp']:+.2f} pp (95 % interval {low:+.2f} to {high:+.2f})"
     if high <= -worthwhile_pp:
-        return f"Supports offering it more widely: {said}, all of it at least the {worthwhile_pp:.2f} pp that was agreed to be worthwhile."
+        return (
+            f"Supports offering it more widely: {said}, all of it at least the {worthwhile_pp:.2f} pp "
+            "that was agreed to be worthwhile."
+        )
     if high < 0:
-        return f"Supports a larger trial: {said}, better than nothing, but perhaps less than the {worthwhile_pp:.2f} pp agreed to be worthwhile."
+        return (
+            f"Supports a larger trial: {said}, better than nothing, but perhaps less than the "
+            f"{worthwhile_pp:.2f} pp agreed to be worthwhile."
+        )
     if low > 0:
         return f"Supports stopping: {said}; the schools drawn did worse."
     if low > -worthwhile_pp:

@@ -27,7 +27,8 @@ def contrast(group: np.ndarray, region: np.ndarray) -> np.ndarray:
     total = own @ g
     if total <= 0:
         raise ValueError(
-            "the group is empty, or nobody outside it lies in the same regions: there is nothing to compare it with"
+            "the group is empty, or nobody outside it lies in the same regions: there is nothing to "
+            "compare it with"
         )
     return own / total
 
@@ -96,11 +97,16 @@ def net_of_forecast(seen: pd.DataFrame, group: np.ndarray, learnt_on: pd.DataFra
     naive_se = float(np.sqrt(variance_of_mean(change[group], la[group])))
     return {
         "schools": int(group.sum()),
-        "naive_pp": naive, "naive_lower95_pp": naive - reach * naive_se, "naive_upper95_pp": naive + reach * naive_se,
+        "naive_pp": naive,
+        "naive_lower95_pp": naive - reach * naive_se,
+        "naive_upper95_pp": naive + reach * naive_se,
         "return_pp": float(seen.loc[group, "return_pp"].mean()),
-        "effect_pp": float(effect), "se_pp": se, "lower95_pp": float(effect - reach * se), "upper95_pp": float(effect + reach * se),
+        "effect_pp": float(effect),
+        "se_pp": se,
+        "lower95_pp": float(effect - reach * se),
+        "upper95_pp": float(effect + reach * se),
         "p_value": float(2 * student.sf(abs(effect) / se, seen["la_code"].nunique() - 1)),
-    }  # fmt: skip
+    }
 
 
 def less_a_year_without_policy(

@@ -145,12 +145,18 @@ def difference(
     parts = [
         pd.DataFrame(
             {
-                "world": np.arange(worlds), "method": name, "truth_pp": truth, "effect_pp": value, "se_pp": se, "lower95_pp": value - reach * se,
-                "upper95_pp": value + reach * se, "p_value": 2 * student.sf(np.abs(value / se), len(np.unique(la)) - 1),
+                "world": np.arange(worlds),
+                "method": name,
+                "truth_pp": truth,
+                "effect_pp": value,
+                "se_pp": se,
+                "lower95_pp": value - reach * se,
+                "upper95_pp": value + reach * se,
+                "p_value": 2 * student.sf(np.abs(value / se), len(np.unique(la)) - 1),
             }
         )
         for name, (value, se) in found.items()
-    ]  # fmt: skip
+    ]
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
@@ -171,13 +177,23 @@ def summary(planted_worlds: pd.DataFrame, empty_worlds: pd.DataFrame) -> pd.Data
         wrong = float(empty["p_value"].le(0.05).mean())
         rows.append(
             {
-                "method": method, "worlds": n, "truth_pp": found["truth_pp"].mean(), "mean_pp": found["effect_pp"].mean(),
-                "bias_pp": (found["effect_pp"] - found["truth_pp"]).mean(), "spread_pp": (found["effect_pp"] - found["truth_pp"]).std(),
-                "mean_se_pp": found["se_pp"].mean(), "coverage": holds.mean(), "coverage_low": low, "coverage_high": high,
-                "power": found["p_value"].le(0.05).mean(), "false_positives": wrong, "false_low": low_fp, "false_high": high_fp,
+                "method": method,
+                "worlds": n,
+                "truth_pp": found["truth_pp"].mean(),
+                "mean_pp": found["effect_pp"].mean(),
+                "bias_pp": (found["effect_pp"] - found["truth_pp"]).mean(),
+                "spread_pp": (found["effect_pp"] - found["truth_pp"]).std(),
+                "mean_se_pp": found["se_pp"].mean(),
+                "coverage": holds.mean(),
+                "coverage_low": low,
+                "coverage_high": high,
+                "power": found["p_value"].le(0.05).mean(),
+                "false_positives": wrong,
+                "false_low": low_fp,
+                "false_high": high_fp,
                 "in_range": bool(low <= holds.mean() <= high and low_fp <= wrong <= high_fp),
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows)
 
 

@@ -130,7 +130,7 @@ def rehearse(
     )
     verdicts = {}
     for pair in [p for p in year_pairs.PLACEBO.values() if p in known]:
-        learnt = year_pairs.learnt_before(known, pair[0])
+        learnt = year_pairs.learnt_before(known, pair[0], run)
         verdicts[pair] = year_pairs.verdict_z(known[pair], learnt, peers, register, area_rates, run, pair)
     return all_years(known, verdicts, run)
 
@@ -143,7 +143,7 @@ def all_years(
     `known`: frames of `years.pairs`; `verdicts`: urn, z by the pair of years whose end they judge. Raises
     ValueError without a pre-pandemic pair.
     """
-    fitted = {pair: year_pairs.learnt_before(known, pair[0]) for pair in known}
+    fitted = {pair: year_pairs.learnt_before(known, pair[0], rules or DEFAULT) for pair in known}
     seen = {pair: year_pairs.with_forecast(frame, fitted[pair]) for pair, frame in known.items()}
     for pair, earlier in year_pairs.PLACEBO.items():
         if pair in seen and earlier in verdicts:

@@ -27,7 +27,8 @@ def icc(values: np.ndarray, cluster: np.ndarray) -> float:
     n, k = len(frame), len(size)
     if k < 2 or n == k:
         raise ValueError(
-            f"{n} schools in {k} authorities: variance between authorities needs two, and two schools in one of them"
+            f"{n} schools in {k} authorities: variance between authorities needs two, and two schools in "
+            "one of them"
         )
     between = float((size * (mean - frame["v"].mean()) ** 2).sum() / (k - 1))
     within = float(((frame["v"] - frame["g"].map(mean)) ** 2).sum() / (n - k))
@@ -117,9 +118,17 @@ def mdes_pp(
 
 
 def mdes_authorities_pp(
-    authorities: int, schools_each: float, sd_pp: float, icc: float, r2: float = 0.0, r2_between: float = 0.0, share: float = 0.5,
-    covariates: int = 0, alpha: float = 0.05, power: float = 0.8,
-) -> float:  # fmt: skip
+    authorities: int,
+    schools_each: float,
+    sd_pp: float,
+    icc: float,
+    r2: float = 0.0,
+    r2_between: float = 0.0,
+    share: float = 0.5,
+    covariates: int = 0,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> float:
     """Smallest effect (pp) when whole authorities are randomised."""
     _checked(authorities, share, alpha)
     se = standard_error_authorities(authorities, schools_each, sd_pp, icc, r2, r2_between, share)

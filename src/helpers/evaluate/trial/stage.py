@@ -74,10 +74,12 @@ def build(
         "continuity": discontinuity.continuity(routed, "z", run.light_z),
         **kept,
         "learning": {
-            "last": placebo.in_words(told.last), "parts": parts, "met_pct": 100 * float(last["met"].mean()),
+            "last": placebo.in_words(told.last),
+            "parts": parts,
+            "met_pct": 100 * float(last["met"].mean()),
             "stated_pct": 100 * float(last["chance_unaided"].mean()),
         },
-    }  # fmt: skip
+    }
 
 
 def _promises(

@@ -100,7 +100,10 @@ def _figures_there(readings, register: pd.DataFrame, year: str) -> list[Finding]
     )
     over = by_la[by_la["sum"] > MISSING_IN_LA[0] + MISSING_IN_LA[1] * by_la["size"]]
     for r in over.to_dict("records"):
-        words = f"{r['la_name']} (LA {r['la_code']}): {r['sum']} of {r['size']} {r['phase']} schools of the census have no row in this file"
+        words = (
+            f"{r['la_name']} (LA {r['la_code']}): {r['sum']} of {r['size']} {r['phase']} schools of "
+            "the census have no row in this file"
+        )
         place = dict(
             file=file,
             year=year,
@@ -114,7 +117,10 @@ def _figures_there(readings, register: pd.DataFrame, year: str) -> list[Finding]
     if len(outside) > NOT_IN_CENSUS_SHARE * len(rows):
         census = readings.census[readings.census["year"] == year]
         first = outside.iloc[0]
-        words = f"{len(outside):,} schools with a published rate are not in this census, first URN {first['urn']} in LA {first['la_code']}"
+        words = (
+            f"{len(outside):,} schools with a published rate are not in this census, first URN "
+            f"{first['urn']} in LA {first['la_code']}"
+        )
         place = dict(
             file=census["file"].iloc[0] if len(census) else file,
             year=year,
@@ -144,7 +150,10 @@ def _rates_there(readings, register: pd.DataFrame, year: str) -> list[Finding]:
     for phase, measure in sorted({*map(tuple, held), *((p, m) for p in PHASES for m in MEASURES)}):
         lost = sorted(areas - cells.get((phase, measure), set()))
         if lost:
-            words = f"{measure}, {phase}, {year_words(year)}: {len(lost)} of {len(areas)} areas have no row, first {lost[0][0]} {lost[0][1]}"
+            words = (
+                f"{measure}, {phase}, {year_words(year)}: {len(lost)} of {len(areas)} areas have no "
+                f"row, first {lost[0][0]} {lost[0][1]}"
+            )
             found.append(
                 hard(
                     "incomplete_file",
@@ -159,7 +168,10 @@ def _rates_there(readings, register: pd.DataFrame, year: str) -> list[Finding]:
     las = set(register.loc[register["phase"].isin(PHASES), "la_code"].dropna())
     absent = sorted(las - {code for geography, code in areas if geography == "la"})
     if absent:
-        words = f"{len(absent)} LAs have schools in {year_words(year)} and no published rates, the first of them LA {absent[0]}"
+        words = (
+            f"{len(absent)} LAs have schools in {year_words(year)} and no published rates, the first "
+            f"of them LA {absent[0]}"
+        )
         found.append(
             hard(
                 "incomplete_file",
@@ -220,7 +232,10 @@ def _links_there(readings, registers: dict[str, pd.DataFrame], release: str) -> 
         if year < release and len(gone) >= 30:
             without = 1 - gone.isin(list(successors)).mean()
             if without > WITHOUT_SUCCESSOR_SHARE:
-                words = f"{100 * without:.0f} % of the {len(gone):,} schools that were there in {year_words(year)} and are gone have no successor"
+                words = (
+                    f"{100 * without:.0f} % of the {len(gone):,} schools that were there in "
+                    f"{year_words(year)} and are gone have no successor"
+                )
                 found.append(
                     hard("incomplete_file", words, file=file, column="link_urn", what_to_do=DOWNLOAD)
                 )
@@ -246,7 +261,10 @@ def _places_there(readings, register: pd.DataFrame, release: str) -> list[Findin
         still = register[~register["urn"].isin(closed)]
         share = 1 - still["urn"].isin(readings.points["urn"]).mean()
         if share > WITHOUT_POINT_SHARE:
-            words = f"{100 * share:.1f} % of the schools of {year_words(release)} that have no successor are not in this file"
+            words = (
+                f"{100 * share:.1f} % of the schools of {year_words(release)} that have no successor "
+                "are not in this file"
+            )
             found.append(
                 hard("incomplete_file", words, file=file, column="urn", year=release, what_to_do=DOWNLOAD)
             )
@@ -275,13 +293,24 @@ def _points_in_their_la(readings, register: pd.DataFrame, release: str) -> list[
     home = gpd.GeoSeries(shapes.reindex(known["la_ons_code"]).to_numpy(), index=known.index, crs=shapes.crs)
     far = known.assign(metres=points.distance(home))
     far = far[far["metres"] > NEAR_LA_M]
-    todo = "Some boarding special schools do lie outside their LA; otherwise the point is wrong, and so are the distances to its peers."
+    todo = (
+        "Some boarding special schools do lie outside their LA; otherwise the point is wrong, and so "
+        "are the distances to its peers."
+    )
     found = [
-        flag("point_outside_la", f"{r.school_name} (URN {r.urn}): its point lies {r.metres / 1000:.0f} km outside {r.la_name}",
-             year=release, urn=int(r.urn),
-             la_code=r.la_code, region_name=r.region_name, column="easting", value=f"{r.easting:.0f}", what_to_do=todo)
+        flag(
+            "point_outside_la",
+            (f"{r.school_name} (URN {r.urn}): its point lies {r.metres / 1000:.0f} km outside {r.la_name}"),
+            year=release,
+            urn=int(r.urn),
+            la_code=r.la_code,
+            region_name=r.region_name,
+            column="easting",
+            value=f"{r.easting:.0f}",
+            what_to_do=todo,
+        )
         for r in far.itertuples()
-    ]  # fmt: skip
+    ]
     if len(far) > OUTSIDE_LA_SHARE * len(known):
         words = f"{len(far):,} of {len(known):,} schools lie more than 3 km outside their LA"
         file = readings.points["file"].iloc[0] if len(readings.points) else ""

@@ -90,11 +90,20 @@ def identity_findings(readings, years: list[str]) -> list[Finding]:
 def _rows(rows: pd.DataFrame, column: str, message: str) -> list[Finding]:
     """A hard finding per row."""
     found = [
-        hard("identity_broken", f"URN {r['urn']}: {message}", file=r["file"], row=whole(r["row"]), column=column, value=str(r[column]),
-             year=r["year"],
-             urn=int(r["urn"]), la_code=str(r["la_code"]), what_to_do=SHIFTED)
+        hard(
+            "identity_broken",
+            f"URN {r['urn']}: {message}",
+            file=r["file"],
+            row=whole(r["row"]),
+            column=column,
+            value=str(r[column]),
+            year=r["year"],
+            urn=int(r["urn"]),
+            la_code=str(r["la_code"]),
+            what_to_do=SHIFTED,
+        )
         for r in rows.head(200).to_dict("records")
-    ]  # fmt: skip
+    ]
     return capped(found)
 
 
@@ -139,8 +148,14 @@ def _within_census(census: pd.DataFrame, year: str) -> list[Finding]:
         and (plans.loc[p].idxmax() == "ehcp_pct") != (p == "special")
     ]
     if wrong:
-        words = f"{wrong[0]} schools have a median of {plans.loc[wrong[0], 'ehcp_pct']:.0f} % of pupils with an EHC plan and "
-        words += f"{plans.loc[wrong[0], 'sen_support_pct']:.0f} % with SEN support: the two columns are in each other's place"
+        words = (
+            f"{wrong[0]} schools have a median of {plans.loc[wrong[0], 'ehcp_pct']:.0f} % of pupils "
+            "with an EHC plan and "
+        )
+        words += (
+            f"{plans.loc[wrong[0], 'sen_support_pct']:.0f} % with SEN support: the two columns are in "
+            "each other's place"
+        )
         found.append(
             hard(
                 "identity_broken",
@@ -153,7 +168,10 @@ def _within_census(census: pd.DataFrame, year: str) -> list[Finding]:
         )
     types = census.groupby("phase")["roll"].median()
     if {"primary", "secondary"} <= set(types.index) and types["primary"] >= types["secondary"]:
-        words = f"the median primary roll ({types['primary']:.0f}) is not below the median secondary roll ({types['secondary']:.0f})"
+        words = (
+            f"the median primary roll ({types['primary']:.0f}) is not below the median secondary roll "
+            f"({types['secondary']:.0f})"
+        )
         found.append(
             hard(
                 "identity_broken",
@@ -268,7 +286,10 @@ def area_findings(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]
         moved = there[there["la_census"].notna() & (there["la_code"] != there["la_census"])]
         for r in moved.head(200).to_dict("records"):
             regions = (lookup.get(r["la_code"]), lookup.get(r["la_census"]))
-            words = f"URN {r['urn']} is in LA {r['la_code']} in this file and in LA {r['la_census']} in the census of {year_words(year)}"
+            words = (
+                f"URN {r['urn']} is in LA {r['la_code']} in this file and in LA {r['la_census']} in "
+                f"the census of {year_words(year)}"
+            )
             place = dict(
                 file=r["file"],
                 row=whole(r["row"]),
@@ -290,15 +311,28 @@ def area_findings(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]
         if known:
             strange = register[~register["la_code"].isin(known)]
             found += [
-                hard("unknown_la", f"URN {r.urn} is in LA {r.la_code}, which no list of areas holds", column="la_code", value=str(r.la_code),
-                     year=year,
-                     urn=int(r.urn), what_to_do=SHIFTED)
+                hard(
+                    "unknown_la",
+                    f"URN {r.urn} is in LA {r.la_code}, which no list of areas holds",
+                    column="la_code",
+                    value=str(r.la_code),
+                    year=year,
+                    urn=int(r.urn),
+                    what_to_do=SHIFTED,
+                )
                 for r in strange.head(20).itertuples()
-            ]  # fmt: skip
+            ]
         nowhere = register[register["region_name"].isna()]
         found += [
-            hard("no_region", f"URN {r.urn} has no region: no file says where LA {r.la_code} lies", year=year, urn=int(r.urn), la_code=str(r.la_code),
-                 column="region_name", what_to_do="Add the school census or area rates that hold this LA.")
+            hard(
+                "no_region",
+                f"URN {r.urn} has no region: no file says where LA {r.la_code} lies",
+                year=year,
+                urn=int(r.urn),
+                la_code=str(r.la_code),
+                column="region_name",
+                what_to_do="Add the school census or area rates that hold this LA.",
+            )
             for r in nowhere.head(20).itertuples()
-        ]  # fmt: skip
+        ]
     return capped(found)

@@ -44,7 +44,10 @@ def capped(findings: Iterable[Finding], most: int = MOST_SHOWN) -> list[Finding]
     if len(found) <= most:
         return found
     first = found[0]
-    more = f"{len(found):,} cases like this in all, of which the first {most} are listed: more likely one cause than many errors"
+    more = (
+        f"{len(found):,} cases like this in all, of which the first {most} are listed: more likely one "
+        "cause than many errors"
+    )
     rest = Finding(
         first.severity,
         first.code,

@@ -37,9 +37,9 @@ from helpers.ingest.register import STATUSES, register_urns, status_counts
 
 @dataclass(frozen=True)
 class Compared:
-    """Comparisons with published rates, counted: `made`, of which `within` tolerance (`look`: of these, unusual enough
-    for a person to look at) and `differ`; `not_published`: areas without a published rate, or without our schools,
-    which nothing could be compared with.
+    """Comparisons with published rates, counted: `made`, of which `within` tolerance (`look`: of these,
+    unusual enough for a person to look at) and `differ`; `not_published`: areas without a published rate, or
+    without our schools, which nothing could be compared with.
     """
 
     made: int
@@ -60,9 +60,9 @@ def compared(verdicts: Iterable[str]) -> Compared:
 class Quality:
     """What the gate found. `verdict` is `pass` or `fail`; `faults` holds hard faults first, then flags.
 
-    `reconciliation`: one row per year x area x phase x measure, columns as in `reconciliation.RECONCILIATION`.
-    `status_counts`: schools of the release (and of the region, once sliced) by status; `status_by_region` the
-    same per region. `suppressed`: file, column, symbol, times.
+    `reconciliation`: one row per year x area x phase x measure, columns as in
+    `reconciliation.RECONCILIATION`. `status_counts`: schools of the release (and of the region, once sliced)
+    by status; `status_by_region` the same per region. `suppressed`: file, column, symbol, times.
     """
 
     release: str
@@ -263,7 +263,10 @@ def _status_findings(readings, registers: dict[str, pd.DataFrame]) -> list[Findi
             or len(register) != expected
             or sum(status_counts(register).values()) != expected
         ):
-            words = f"the register of {year_words(year)} has {len(register):,} rows, {sum(status_counts(register).values()):,} with a status"
+            words = (
+                f"the register of {year_words(year)} has {len(register):,} rows, "
+                f"{sum(status_counts(register).values()):,} with a status"
+            )
             found.append(
                 hard(
                     "counts_do_not_add_up",

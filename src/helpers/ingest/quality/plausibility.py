@@ -9,7 +9,10 @@ from helpers.base.years import year_words
 from helpers.ingest.panel import one_figure_each
 from helpers.ingest.quality.findings import Finding, capped, flag, hard, whole
 
-READ_ROW = "Read the row in the published file; if it says so, ask the school or the publisher before anything is sent out."
+READ_ROW = (
+    "Read the row in the published file; if it says so, ask the school or the publisher before "
+    "anything is sent out."
+)
 BOUND_SLACK_PP = 0.06  # both rates are rounded to one decimal
 # Measured on 2018/19 and 2022/23 after the movement of the phase is taken out: the largest change of any
 # mainstream school is a factor of 4.7 up
@@ -18,8 +21,14 @@ BOUND_SLACK_PP = 0.06  # both rates are rounded to one decimal
 MOST_FACTOR = 6.0
 # Highest rate by phase and roll that is taken without history: half as much again as the highest measured
 # (48.1, 18.6, 32.6 and 65.7 %).
-HIGHEST = {("primary", "small"): 72.0, ("primary", "other"): 28.0, ("secondary", "small"): 49.0, ("secondary", "other"): 49.0,
-           ("special", "small"): 98.5, ("special", "other"): 98.5}  # fmt: skip
+HIGHEST = {
+    ("primary", "small"): 72.0,
+    ("primary", "other"): 28.0,
+    ("secondary", "small"): 49.0,
+    ("secondary", "other"): 49.0,
+    ("special", "small"): 98.5,
+    ("special", "other"): 98.5,
+}
 SMALL_ROLL = 100
 FLAG_Z = 4.0  # 32 schools of 2018/19 and 20 of 2022/23 lie beyond; at 3 it would be hundreds
 SIZE_BINS = 8
@@ -45,7 +54,10 @@ def impossible_findings(readings) -> list[Finding]:
         rows[outside_definition(rows["absence_pct"], rows["persistent_pct"])].head(5000).to_dict("records")
     ):
         low, high = 0.1 * r["persistent_pct"], r["persistent_pct"] + 0.1 * (100 - r["persistent_pct"])
-        words = f"overall absence {r['absence_pct']:.1f} % is impossible beside {r['persistent_pct']:.1f} % persistent absentees: it must lie between"
+        words = (
+            f"overall absence {r['absence_pct']:.1f} % is impossible beside {r['persistent_pct']:.1f} "
+            "% persistent absentees: it must lie between"
+        )
         found.append(_row(r, "absence_pct", f"{words} {low:.1f} and {high:.1f} %"))
     return capped(found)
 
@@ -143,9 +155,16 @@ def _highest(schools: pd.DataFrame) -> pd.Series:
 
 def _place(urn: int, r: pd.Series, year: str) -> dict:
     return dict(
-        file=r["file"], row=whole(r["row"]), column="absence_pct", value=f"{r['absence_pct']:g}", year=year, urn=int(urn), la_code=r["la_code"],
-        region_name=r["region_name"], what_to_do=READ_ROW,
-    )  # fmt: skip
+        file=r["file"],
+        row=whole(r["row"]),
+        column="absence_pct",
+        value=f"{r['absence_pct']:g}",
+        year=year,
+        urn=int(urn),
+        la_code=r["la_code"],
+        region_name=r["region_name"],
+        what_to_do=READ_ROW,
+    )
 
 
 def _named(urn: int, r: pd.Series) -> str:
@@ -157,7 +176,10 @@ def _implausible(urn: int, r: pd.Series, year: str) -> Finding:
     words = f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {year_words(year)}"
     if pd.notna(r["other_year_pct"]):
         factor = np.exp(abs(r["change"]))
-        words += f" and {r['other_year_pct']:.1f} % in {year_words(r['other_year'])}: one is {factor:.1f} times the other: no school was seen to do so"
+        words += (
+            f" and {r['other_year_pct']:.1f} % in {year_words(r['other_year'])}: one is {factor:.1f} "
+            "times the other: no school was seen to do so"
+        )
     else:
         words += " is far above any school of its phase and size"
     return hard("implausible_rate", words, **_place(urn, r, year))
@@ -207,8 +229,10 @@ def _jumps(schools: pd.DataFrame, year: str) -> list[Finding]:
             np.exp(sign * (r["usual"] + middle[urn] + side * 0.6745 * sd[urn])) for side in (-1, 1)
         )
         words = (
-            f"{_named(urn, r)}: absence {figures[0][1]:.1f} % in {year_words(figures[0][0])} and {figures[1][1]:.1f} % in {year_words(figures[1][0])}, "
-            f"{_times(sign * r['change'])}; half of the {r['phase']} schools of its size moved to between {usual[0]:.2f} and {usual[1]:.2f} times"
+            f"{_named(urn, r)}: absence {figures[0][1]:.1f} % in {year_words(figures[0][0])} and "
+            f"{figures[1][1]:.1f} % in {year_words(figures[1][0])}, "
+            f"{_times(sign * r['change'])}; half of the {r['phase']} schools of its size moved to between "
+            f"{usual[0]:.2f} and {usual[1]:.2f} times"
         )
         out.append(flag("rate_jumped", words, **_place(urn, r, year)))
     return out
@@ -226,7 +250,8 @@ def _levels(schools: pd.DataFrame, year: str) -> list[Finding]:
     out = []
     for urn, r in known[(z.abs() > FLAG_Z) & known["change"].isna()].iterrows():
         words = (
-            f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {year_words(year)} with no earlier or later figure to compare; "
+            f"{_named(urn, r)}: absence {r['absence_pct']:.1f} % in {year_words(year)} with no earlier or "
+            "later figure to compare; "
             f"half of the {r['phase']} schools of its size have less than {np.exp(middle[urn]):.1f} %"
         )
         out.append(flag("rate_unusual", words, **_place(urn, r, year)))

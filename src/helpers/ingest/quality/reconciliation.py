@@ -24,8 +24,14 @@ CHECK_FILE = (
 # rounding; no published file of all schools gives them.
 _BIAS = "pupils stand in for sessions; England and regions average over many schools"
 _MIX = "pupils stand in for sessions, so an area's error grows with the spread of its schools"
-_UNSEEN = "few schools per area, many pupils who stay for a term; one school outside the file weighs 1 / (schools + 1)"
-_COUNTS = "persistent absence counts enrolments, and pupils who come and go are mostly persistent absentees: biased as well as noisy"
+_UNSEEN = (
+    "few schools per area, many pupils who stay for a term; one school outside the file weighs 1 / "
+    "(schools + 1)"
+)
+_COUNTS = (
+    "persistent absence counts enrolments, and pupils who come and go are mostly persistent "
+    "absentees: biased as well as noisy"
+)
 _EXACT = "sessions are summed, so only rounding and schools without a figure are left"
 _ROWS = [
     # measure, phase, weights, geography, base_pp, per_spread, per_school, look_pp, measured_pp, reason
@@ -99,9 +105,21 @@ SAME_ROLL_SHARE = (
     0.5  # two censuses of different years agree on about 2 % of rolls; above this they are the same census
 )
 RECONCILIATION = [
-    "year", "geography", "area_code", "area_name", "region_name", "phase", "measure", "weights", "n_schools", "ours_pct", "published_pct",
-    "difference_pp", "tolerance_pp", "verdict",
-]  # fmt: skip
+    "year",
+    "geography",
+    "area_code",
+    "area_name",
+    "region_name",
+    "phase",
+    "measure",
+    "weights",
+    "n_schools",
+    "ours_pct",
+    "published_pct",
+    "difference_pp",
+    "tolerance_pp",
+    "verdict",
+]
 
 
 def reconcile(readings, register: pd.DataFrame, year: str) -> pd.DataFrame:
@@ -187,11 +205,15 @@ def reconciliation_findings(table: pd.DataFrame, files: dict[str, str]) -> list[
         place |= dict(column=MEASURES[row.measure], what_to_do=CHECK_FILE)
         what = f"{area}, {row.phase}, {row.measure} {year_words(row.year)}"
         if row.verdict == "no_schools":
-            words = f"{what}: a rate of {row.published_pct:.2f} % is published, but no school with a figure was found there"
+            words = (
+                f"{what}: a rate of {row.published_pct:.2f} % is published, but no school with a "
+                "figure was found there"
+            )
             found.append(hard("no_schools_in_area", words, **place))
             continue
         words = (
-            f"{what}: our {row.ours_pct:.2f} % differs by {row.difference_pp:+.2f} pp from the published {row.published_pct:.2f} % "
+            f"{what}: our {row.ours_pct:.2f} % differs by {row.difference_pp:+.2f} pp from the published "
+            f"{row.published_pct:.2f} % "
             f"({row.n_schools} schools, weighted by {row.weights}"
         )
         if row.verdict == "fail":
@@ -272,7 +294,10 @@ def _national_rows(readings, years) -> list[Finding]:
 
 def _mislabelled(file: str, label: str, fits: str, why: str, **more) -> Finding:
     words = f"this file is taken for {year_words(label)}, but {why} {year_words(fits)}"
-    todo = "Put the file under its own year: the year comes from the folder's or file's name, or from the column time_period."
+    todo = (
+        "Put the file under its own year: the year comes from the folder's or file's name, or from the "
+        "column time_period."
+    )
     return hard("year_mislabelled", words, file=file, year=label, value=label, what_to_do=todo, **more)
 
 
@@ -312,10 +337,16 @@ def _profiles(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
         best = apart.idxmin()
         if year not in apart:
             if apart[best] < SAME_YEAR_PP:
-                why = f"no rates were published for that year, and half of its LA means lie within {apart[best]:.2f} pp of those of"
+                why = (
+                    "no rates were published for that year, and half of its LA means lie within "
+                    f"{apart[best]:.2f} pp of those of"
+                )
                 found.append(_mislabelled(file, year, best, why, column="" if whole else "time_period"))
         elif best != year and apart[year] > PROFILE_MARGIN * apart[best] + 0.005:
-            why = f"half of its LA means lie more than {apart[year]:.2f} pp from the rates of that year, and only {apart[best]:.2f} pp from those of"
+            why = (
+                f"half of its LA means lie more than {apart[year]:.2f} pp from the rates of that year, "
+                f"and only {apart[best]:.2f} pp from those of"
+            )
             found.append(_mislabelled(file, year, best, why, column="" if whole else "time_period"))
     return found
 
@@ -375,7 +406,10 @@ def _censuses(readings) -> list[Finding]:
                     for kind, label, c, _ in parts
                     if label != year and kind == one and _same_rolls(c, b) > SAME_ROLL_SHARE
                 ]
-                why = f"only {100 * share:.0f} % of its schools have the same roll as in {file2} of that year: it may be that of"
+                why = (
+                    f"only {100 * share:.0f} % of its schools have the same roll as in {file2} of that "
+                    "year: it may be that of"
+                )
                 found.append(
                     _mislabelled(file, year, twins[0] if twins else "another year", why, column="roll")
                 )

@@ -86,9 +86,14 @@ def _refuse_unknown_areas(table: Table, unknown: list[bool]) -> None:
     bad = np.flatnonzero(unknown)
     if len(bad):
         table.report.faults_at(
-            "hard", "unknown_area", "this is neither England, a region, nor an authority of a known region", table.lines[bad],
-            "LA and Regions", table.cells("la and regions")[bad], "Check that no column has shifted.",
-        )  # fmt: skip
+            "hard",
+            "unknown_area",
+            "this is neither England, a region, nor an authority of a known region",
+            table.lines[bad],
+            "LA and Regions",
+            table.cells("la and regions")[bad],
+            "Check that no column has shifted.",
+        )
 
 
 FORMATS = (

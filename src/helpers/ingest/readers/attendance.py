@@ -78,9 +78,14 @@ def periods(table: Table) -> tuple[pd.Series, pd.Series]:
     bad = np.flatnonzero([period is None for period in found])
     if len(bad):
         table.report.faults_at(
-            "hard", "bad_year", "this is neither an academic year (202223, Academic year) nor a week (2022, Week 37)",
-            table.lines[bad], "time_period", pairs.iloc[bad].agg(" ".join, axis=1), "Check that no column has shifted.",
-        )  # fmt: skip
+            "hard",
+            "bad_year",
+            ("this is neither an academic year (202223, Academic year) nor a week (2022, Week 37)"),
+            table.lines[bad],
+            "time_period",
+            pairs.iloc[bad].agg(" ".join, axis=1),
+            "Check that no column has shifted.",
+        )
     table.report.years |= {period[0] for period in known.values() if period}
     year = pd.Series([period[0] if period else None for period in found], dtype="str")
     return year, pd.Series([period[1] if period else None for period in found], dtype="Int64")
@@ -108,12 +113,20 @@ FORMATS = (
         "attendance",
         "attendance by area and phase (Pupil attendance in schools)",
         (
-            "published", "time_period", "time_identifier", "geographic_level", "region_name", "new_la_code", "la_name",
-            "education_phase", "overall_absence_perc", *COUNTS.values(),
+            "published",
+            "time_period",
+            "time_identifier",
+            "geographic_level",
+            "region_name",
+            "new_la_code",
+            "la_name",
+            "education_phase",
+            "overall_absence_perc",
+            *COUNTS.values(),
         ),
         read_attendance,
         ("attendance",),
         ("pa_perc",),
         key="published",
     ),
-)  # fmt: skip
+)

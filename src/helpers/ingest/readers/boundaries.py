@@ -78,7 +78,11 @@ def choose(columns: list[str]) -> tuple[str | None, str]:
     if any(_OTHER.fullmatch(c) for c in columns):
         return (
             None,
-            "a map of areas that the workbook does not use: it needs upper-tier authorities (CTYUA, UTLA) or LSOA 2011",
+            (
+                "a map of areas that the workbook does not use: it needs upper-tier authorities (CTYUA, "
+                "UTLA) "
+                "or LSOA 2011"
+            ),
         )
     return None, "a map without a column of authority or LSOA codes"
 
@@ -97,9 +101,16 @@ def read_boundaries(path: Path, kind: str, frame: str, report: FileReport) -> gp
         out.insert(1, "la_name", areas[columns["n"]].astype("str") if "n" in columns else out[code])
     if out.crs is None:
         raise DataRefused(
-            Fault("hard", "no_reference_system", "the map does not say in which coordinates it is", report.file,
-                  what_to_do="Download the map again as GeoPackage or GeoJSON; both carry their reference system.")
-        )  # fmt: skip
+            Fault(
+                "hard",
+                "no_reference_system",
+                "the map does not say in which coordinates it is",
+                report.file,
+                what_to_do=(
+                    "Download the map again as GeoPackage or GeoJSON; both carry their reference system."
+                ),
+            )
+        )
     if not out.crs.equals("EPSG:27700"):
         report.note(f"reprojected from {out.crs.name} to the British National Grid")
         out = out.to_crs(GRID)
@@ -127,9 +138,13 @@ def _checked(areas: gpd.GeoDataFrame, code: str, report: FileReport) -> gpd.GeoD
     broken = ~areas.geometry.is_valid
     if broken.any():
         report.fault(
-            "flag", "geometry_repaired", f"{int(broken.sum())} outlines cross themselves and were repaired", column=code,
-            value=", ".join(areas.loc[broken, code].head(5)), what_to_do="Nothing: the areas are the same to the eye.",
-        )  # fmt: skip
+            "flag",
+            "geometry_repaired",
+            f"{int(broken.sum())} outlines cross themselves and were repaired",
+            column=code,
+            value=", ".join(areas.loc[broken, code].head(5)),
+            what_to_do="Nothing: the areas are the same to the eye.",
+        )
         areas.loc[broken, "geometry"] = areas.geometry[broken].make_valid()
     if len(areas):
         west, south, east, north = areas.total_bounds
@@ -138,9 +153,12 @@ def _checked(areas: gpd.GeoDataFrame, code: str, report: FileReport) -> gpd.GeoD
         )
         if not (inside and np.isfinite(areas.total_bounds).all()):
             report.fault(
-                "hard", "not_in_great_britain", "the map reaches beyond Great Britain: wrong reference system or swapped coordinates",
-                value=" ".join(f"{bound:.0f}" for bound in areas.total_bounds), what_to_do="Download the map again.",
-            )  # fmt: skip
+                "hard",
+                "not_in_great_britain",
+                ("the map reaches beyond Great Britain: wrong reference system or swapped coordinates"),
+                value=" ".join(f"{bound:.0f}" for bound in areas.total_bounds),
+                what_to_do="Download the map again.",
+            )
     return areas
 
 

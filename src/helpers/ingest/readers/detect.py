@@ -26,9 +26,15 @@ from helpers.ingest.readers.formats import Format, changed_layout, choose, neare
 from helpers.ingest.readers.tables import DOWNLOAD_AGAIN, GZIP, UTF16, decode
 
 FORMATS: tuple[Format, ...] = (
-    *performance_tables.FORMATS, *ees_absence.FORMATS, *spc_census.FORMATS, *gias.FORMATS, *deprivation.FORMATS,
-    *area_rates.FORMATS, *attendance.FORMATS, *hubs.FORMATS,
-)  # fmt: skip
+    *performance_tables.FORMATS,
+    *ees_absence.FORMATS,
+    *spc_census.FORMATS,
+    *gias.FORMATS,
+    *deprivation.FORMATS,
+    *area_rates.FORMATS,
+    *attendance.FORMATS,
+    *hubs.FORMATS,
+)
 HEAD = 65_536
 SEPARATORS = {";": "semicolons", "\t": "tabs"}
 

@@ -67,9 +67,14 @@ def years(table: Table) -> pd.Series:
     bad = np.flatnonzero(cells.map(lambda text: known[text] is None).to_numpy())
     if len(bad):
         table.report.faults_at(
-            "hard", "bad_year", "this is not an academic year like 202223", table.lines[bad], "time_period",
-            cells.iloc[bad], "Check that no column has shifted.",
-        )  # fmt: skip
+            "hard",
+            "bad_year",
+            "this is not an academic year like 202223",
+            table.lines[bad],
+            "time_period",
+            cells.iloc[bad],
+            "Check that no column has shifted.",
+        )
     table.report.years |= {year for year in known.values() if year}
     return cells.map(known).astype("str")
 
@@ -89,10 +94,14 @@ def _agree(table: Table, column: str, published: np.ndarray, computed: np.ndarra
         bad = np.flatnonzero(np.abs(published - computed) > 0.5 * 10.0**-decimals + 1e-9)
     if len(bad):
         table.report.faults_at(
-            "hard", "rate_is_not_its_counts", "the published rate is not the ratio of the published counts", table.lines[bad], column,
+            "hard",
+            "rate_is_not_its_counts",
+            "the published rate is not the ratio of the published counts",
+            table.lines[bad],
+            column,
             [f"{published[i]:g} (counts give {computed[i]:.{decimals + 1}f})" for i in bad],
             "Check that no column has shifted; else ask the publisher which of the two is right.",
-        )  # fmt: skip
+        )
 
 
 FORMATS = (
@@ -103,10 +112,20 @@ FORMATS = (
         read_absence,
         ("absence",),
         (
-            "time_identifier", "old_la_code", "sess_possible", "sess_overall", "sess_authorised", "sess_unauthorised",
-            "sess_authorised_percent", "sess_unauthorised_percent", "enrolments", "enrolments_pa_10_exact",
-            "enrolments_pa_10_exact_percent", "enrolments_pa_50_exact", "enrolments_pa_50_exact_percent",
+            "time_identifier",
+            "old_la_code",
+            "sess_possible",
+            "sess_overall",
+            "sess_authorised",
+            "sess_unauthorised",
+            "sess_authorised_percent",
+            "sess_unauthorised_percent",
+            "enrolments",
+            "enrolments_pa_10_exact",
+            "enrolments_pa_10_exact_percent",
+            "enrolments_pa_50_exact",
+            "enrolments_pa_50_exact_percent",
         ),
         key=("school_urn", "urn"),
     ),
-)  # fmt: skip
+)

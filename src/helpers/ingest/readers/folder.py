@@ -167,9 +167,14 @@ def _refuse_duplicates(name: str, frame: pd.DataFrame, report: FileReport) -> No
         rows = frame.loc[again, "row"] if "row" in frame else [None] * int(again.sum())
         values = frame.loc[again, key].astype("str").agg(" ".join, axis=1)
         report.faults_at(
-            "hard", "duplicate_row", f"the file has another row for the same {' and '.join(key)}", rows, key[0], values,
+            "hard",
+            "duplicate_row",
+            f"the file has another row for the same {' and '.join(key)}",
+            rows,
+            key[0],
+            values,
             "Find out from the publication which row is right and remove the other.",
-        )  # fmt: skip
+        )
 
 
 def _year_of(folder: Path, file: str, report: FileReport) -> str | None:
@@ -187,7 +192,10 @@ def _infer_year(name: str, frames: dict, area_rates: list[pd.DataFrame], report:
     """The one year whose published national rates are those at the end of the file, to their rounding; else a
     hard fault.
     """
-    todo = "Put the file into a folder named after its year (2022-2023) or begin its name with the year (2022-2023_england_abs.csv)."
+    todo = (
+        "Put the file into a folder named after its year (2022-2023) or begin its name with the year "
+        "(2022-2023_england_abs.csv)."
+    )
     if name != "absence_performance_tables" or not area_rates:
         report.fault(
             "hard", "year_unknown", "the file holds no year and its path names none", what_to_do=todo
@@ -282,11 +290,14 @@ def _overlaps(frame: pd.DataFrame, key: list[str]) -> list[Fault]:
     )
     return [
         Fault(
-            "hard", "files_overlap", f"{pair.rows:,} rows are also given by {other}, the first for {pair.year}", file,
+            "hard",
+            "files_overlap",
+            (f"{pair.rows:,} rows are also given by {other}, the first for {pair.year}"),
+            file,
             what_to_do="Keep the newer edition of the two in the folder and move the other away.",
         )
         for (file, other), pair in pairs.iterrows()
-    ]  # fmt: skip
+    ]
 
 
 def _fill_gaps(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -91,9 +91,15 @@ def changed_layout(header: Sequence[str], format: Format, file: str) -> list[Fau
     for column in format.missing(header):
         close = _close(normal(column), spare, CLOSE_NAME)
         if close:
-            hint = f"The likely candidate is {spare[close]!r}: if the publisher has renamed the column, add the new name to the reader."
+            hint = (
+                f"The likely candidate is {spare[close]!r}: if the publisher has renamed the column, "
+                "add the new name to the reader."
+            )
         else:
-            hint = f"No column looks like it; not understood: {', '.join(spare.values()) or 'none'}. Download the file again."
+            hint = (
+                f"No column looks like it; not understood: {', '.join(spare.values()) or 'none'}. "
+                "Download the file again."
+            )
         message = f"this looks like {format.label}, but column {column} is missing"
         faults.append(Fault("hard", "missing_column", message, file, 1, column, spare.get(close, ""), hint))
     return faults

@@ -99,9 +99,13 @@ def _national(table: Table, marked_in: str) -> np.ndarray:
     lost = [code.upper() for code in NATIONAL if code not in found]
     if lost:
         table.report.fault(
-            "hard", "truncated", f"the national rows that end this file are missing ({', '.join(lost)}): the file was cut off",
-            row=table.lines[-1] if len(table) else None, column=table.published["estab"], what_to_do=DOWNLOAD_AGAIN,
-        )  # fmt: skip
+            "hard",
+            "truncated",
+            (f"the national rows that end this file are missing ({', '.join(lost)}): the file was cut off"),
+            row=table.lines[-1] if len(table) else None,
+            column=table.published["estab"],
+            what_to_do=DOWNLOAD_AGAIN,
+        )
     return national
 
 
@@ -117,11 +121,24 @@ FORMATS = (
         "census_performance_tables",
         "school census (performance tables)",
         (
-            "URN", "LA", "ESTAB", "SCHOOLTYPE", "NOR", "NORG", "NORB", "TSENELSE", "PSENELSE", "TSENELK", "PSENELK", "NUMEAL",
-            "PNUMEAL", "NUMFSMEVER", "PNUMFSMEVER",
+            "URN",
+            "LA",
+            "ESTAB",
+            "SCHOOLTYPE",
+            "NOR",
+            "NORG",
+            "NORB",
+            "TSENELSE",
+            "PSENELSE",
+            "TSENELK",
+            "PSENELK",
+            "NUMEAL",
+            "PNUMEAL",
+            "NUMFSMEVER",
+            "PNUMFSMEVER",
         ),
         read_census,
         ("census",),
         ("NORFSMEVER",),
     ),
-)  # fmt: skip
+)

@@ -126,9 +126,17 @@ def year_groups(
             bad = np.flatnonzero((difference < 0) | (difference > np.fmax(headcount - girls - boys, 0)))
         if len(bad):
             table.report.faults_at(
-                "hard", "year_groups_do_not_add_up", "the year groups do not add up to the published key stage", table.lines[bad], stage,
-                [f"{stages[stage][i]:g} (year groups give {stages[stage][i] - difference[i]:g})" for i in bad], CORRECT,
-            )  # fmt: skip
+                "hard",
+                "year_groups_do_not_add_up",
+                "the year groups do not add up to the published key stage",
+                table.lines[bad],
+                stage,
+                [
+                    f"{stages[stage][i]:g} (year groups give {stages[stage][i] - difference[i]:g})"
+                    for i in bad
+                ],
+                CORRECT,
+            )
     by_stage, by_year = (
         sum(stages.values()),
         sum(groups[name] for members in KEY_STAGES.values() for name in members),
@@ -148,9 +156,14 @@ def _regions(table: Table) -> pd.Series:
     bad = np.flatnonzero(ours.isna())
     if len(bad):
         table.report.faults_at(
-            "hard", "unknown_word", "this is not a region of England", table.lines[bad], "region_name", table.cells("region_name")[bad],
+            "hard",
+            "unknown_word",
+            "this is not a region of England",
+            table.lines[bad],
+            "region_name",
+            table.cells("region_name")[bad],
             "Check that no column has shifted.",
-        )  # fmt: skip
+        )
     return ours
 
 
@@ -159,16 +172,39 @@ FORMATS = (
         "census_spc",
         "school-level census (Schools, pupils and their characteristics)",
         (
-            "time_period", "urn", "old_la_code", "la_name", "new_la_code", "region_name", "school_name", "phase_type_grouping",
-            "typeofestablishment_name", HEADCOUNT, OTHER_COUNTS["fsm_pct"], OTHER_COUNTS["eal_pct"],
+            "time_period",
+            "urn",
+            "old_la_code",
+            "la_name",
+            "new_la_code",
+            "region_name",
+            "school_name",
+            "phase_type_grouping",
+            "typeofestablishment_name",
+            HEADCOUNT,
+            OTHER_COUNTS["fsm_pct"],
+            OTHER_COUNTS["eal_pct"],
             *(_ORIGIN.format(origin) for origins in ETHNIC_GROUPS.values() for origin in origins),
         ),
         read_census,
         ("census_detail",),
         (
-            *TEXTS.values(), "denomination", "urban_rural", "all_through_school", "opendate", GIRLS, BOYS, "total boarders",
-            *OTHER_COUNTS.values(), *KEY_STAGES,
-            *(f"{who} {theirs}" for who in _BY_ATTENDANCE_AND_SEX for names in YEAR_GROUPS.values() for theirs in names),
+            *TEXTS.values(),
+            "denomination",
+            "urban_rural",
+            "all_through_school",
+            "opendate",
+            GIRLS,
+            BOYS,
+            "total boarders",
+            *OTHER_COUNTS.values(),
+            *KEY_STAGES,
+            *(
+                f"{who} {theirs}"
+                for who in _BY_ATTENDANCE_AND_SEX
+                for names in YEAR_GROUPS.values()
+                for theirs in names
+            ),
         ),
     ),
-)  # fmt: skip
+)

@@ -22,7 +22,10 @@ from helpers.ingest.readers.symbols import to_numbers
 GZIP = b"\x1f\x8b"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 DOWNLOAD_AGAIN = "Download the file again from the publisher and compare its size with the publication page."
-CORRECT = "Correct the cell from the publication, or tell the maintainers if the publisher has begun to use a new symbol."
+CORRECT = (
+    "Correct the cell from the publication, or tell the maintainers if the publisher has begun to "
+    "use a new symbol."
+)
 
 
 def normal(name: str) -> str:
@@ -303,14 +306,21 @@ def build_table(header, rows, keep, report: FileReport, ends_with_newline: bool 
         line, found = ragged.pop()
         ending = "" if ends_with_newline else " and the line is not ended"
         report.fault(
-            "hard", "truncated", f"the last row has {found} fields instead of {width}{ending}: the file was cut off",
-            line, what_to_do=DOWNLOAD_AGAIN,
-        )  # fmt: skip
+            "hard",
+            "truncated",
+            (f"the last row has {found} fields instead of {width}{ending}: the file was cut off"),
+            line,
+            what_to_do=DOWNLOAD_AGAIN,
+        )
     if ragged:
         report.faults_at(
-            "hard", "ragged_row", f"the row does not have the {width} fields of the header", [line for line, _ in ragged],
-            values=[f"{found} fields" for _, found in ragged], what_to_do=DOWNLOAD_AGAIN,
-        )  # fmt: skip
+            "hard",
+            "ragged_row",
+            f"the row does not have the {width} fields of the header",
+            [line for line, _ in ragged],
+            values=[f"{found} fields" for _, found in ragged],
+            what_to_do=DOWNLOAD_AGAIN,
+        )
     if not report.rows:
         report.fault("hard", "truncated", "the file has a header and no rows", 1, what_to_do=DOWNLOAD_AGAIN)
     columns = (
