@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,41 @@ def sample_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def fitted(tmp_path_factory) -> Parameters:
-    """Parameters of a run on the sample whose national fit is made; regions can be sliced from it at once."""
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Parameters:
+    """Parameters of a run on the sample whose national stages are made up to `siting`; regions can be sliced from it
+    at once. One run for all workers of the test session: read it, and copy what is to be changed.
+    """
     from helpers.run.stages import (
-        STAGES,  # the whole method: only the tests that need a fit pay for the import
-    )
+        STAGES,
+    )  # the whole method: only the tests that need a fit pay for the import
 
-    run = make(out=str(tmp_path_factory.mktemp("fitted")))
-    STAGES["expectations"].ensure(run)
+    run = make(out=str(_shared(tmp_path_factory) / "fitted"))
+    _one_at_a_time(_shared(tmp_path_factory) / "fitting", lambda: STAGES["siting"].ensure(run))
     return run
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all workers of a test session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def _one_at_a_time(lock: Path, build: Callable[[], object], seconds: float = 900) -> None:
+    """Call `build` while holding a lock: a folder that only one process can make. The others wait, and then find what
+    was built.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            lock.mkdir(parents=True)
+            break
+        except FileExistsError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{lock.name}: another worker has not finished in {seconds:.0f} s"
+                ) from None
+            time.sleep(0.2)
+    try:
+        build()
+    finally:
+        lock.rmdir()

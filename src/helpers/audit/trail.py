@@ -126,7 +126,6 @@ def _assessed(run: Parameters, urn: int, row: pd.Series) -> list[str]:
         (
             f"   {base['context_expected_pct']:.3f} x ({base['absence_pct']:.3f} / "
             f"{base['context_expected_pct']:.3f}) ^ {share:.3f} "
-        )(
             f"= {base['baseline_pct']:.3f} %;  standard deviation {base['sd_pp']:.3f} pp;  80 %: "
             f"{base['lower80_pct']:.2f} to {base['upper80_pct']:.2f} %"
         )

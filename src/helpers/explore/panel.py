@@ -193,16 +193,12 @@ class Panel:
         self.summary.value = (
             f"<p><strong>{escape(moved) or 'Nothing moved: this is the run'}</strong>. {place}: "
             f"{words.number(short['moved'])} of "
-        )(
             f"{words.number(short['schools'])} schools are asked for at least 0.05 points more or less; "
             "the largest move is "
-        )(
             f"{words.signed(short['largest_move_pp'])}. Mean ask over pupils "
             f"{short['mean_ask_before_pp']:.2f} before, "
-        )(
             f"{short['mean_ask_now_pp']:.2f} now. Mean chance with no real change "
             f"{short['mean_chance_before']:.2f} before, "
-        )(
             f"{short['mean_chance_now']:.2f} now. {words.pct(100 * short['new_peers_share'], 0)} of all "
             "pairs of similar schools are new.</p>"
         )

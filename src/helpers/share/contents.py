@@ -198,7 +198,6 @@ def _averages(package: Package, run: Path, register: pd.DataFrame, links: list[t
             (
                 f"Withheld (c) are {withheld} of {len(table)} areas, local authorities included: those with "
                 f"fewer than {MIN_SCHOOLS} schools, those in "
-            )(
                 "which one or two schools or one trust weigh too much, and those from which such an area "
                 "could be worked out by subtraction."
             )

@@ -34,7 +34,7 @@ def looked_at() -> str:
     return LOOKED_AT
 
 
-def criteria(bars: pd.DataFrame) -> pd.DataFrame:
+def criteria_in_words(bars: pd.DataFrame) -> pd.DataFrame:
     """Acceptance criteria with their titles: criterion (number and title), what, ours, wanted, reached, n,
     chance, note. `bars` of the stage.
     """
