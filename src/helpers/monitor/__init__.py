@@ -156,14 +156,14 @@ def weeks_sent(run: Parameters, schools: pd.DataFrame) -> pd.DataFrame:
     return weeks[mine].sort_values(["urn", "week_commencing"], ignore_index=True)
 
 
-def course(weeks: pd.DataFrame, all_paths: pd.DataFrame) -> pd.DataFrame:
+def course(run: Parameters, weeks: pd.DataFrame, all_paths: pd.DataFrame) -> pd.DataFrame:
     """Where each school that sent its weeks is on its path: urn, school_week, absence_pct, target_pct,
-    limits, course, words; only the columns that are known.
+    limits, course, words; only the columns that are known. The run's `noise_z` decides, as in a verdict.
     """
     from helpers.monitor import progress
 
     so_far = progress.latest(weeks, all_paths)
-    read = progress.read_progress(so_far, all_paths) if len(so_far) else so_far
+    read = progress.read_progress(so_far, all_paths, run.noise_z) if len(so_far) else so_far
     wanted = ["urn", "school_week", "absence_pct", "target_pct", "lower_pct", "upper_pct", "course", "words"]
     return read[[name for name in wanted if name in read]]
 

@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from scipy.stats import norm
 
+from helpers.base.params import DEFAULT
 from helpers.base.years import year_before
 from helpers.monitor.snapshots import LAST_WEEK_FROM, first_monday, school_week
 
@@ -222,13 +223,17 @@ def path(
 
 
 def read_progress(
-    so_far: pd.DataFrame, paths: pd.DataFrame, noise_z: float = 1.28, too_early: float = 0.5
+    so_far: pd.DataFrame,
+    paths: pd.DataFrame,
+    noise_z: float = DEFAULT.noise_z,
+    too_early: float = 0.5,
 ) -> pd.DataFrame:
     """Each school's rate so far against its path.
 
     `so_far`: urn, school_week, absence_pct (cumulative, %). `paths` of `path`. Out: those rows with
-    target_pct, shortfall_pp, z, course (`COURSE`) and words. Too early to say while more than `too_early` of
-    the year's uncertainty is left. Schools without a path get no row.
+    target_pct, shortfall_pp, z, course (`COURSE`) and words. Off course beyond `noise_z` usual errors of that
+    week; too early to say while more than `too_early` of the year's uncertainty is left. Schools without a
+    path get no row.
     """
     out = so_far[["urn", "school_week", "absence_pct"]].merge(
         paths, on=["urn", "school_week"], validate="1:1"
