@@ -153,12 +153,10 @@ def _one_edition(run: Path, share: Share, source: dict) -> None:
             and entry["run"]["artefacts"] != source["artefacts"]
         ):
             raise BadSelection(
-                
-                    f"Averages of {run.name} went out on {entry['made_at'][:10]} ({entry['audience']}) from "
-                    "another fit. Two editions can be subtracted "
-                    "from each other, and what is left may be one school. Withdraw the first edition, then "
-                    f"take its line out of {shown(run / LEDGER)}."
-                
+                f"Averages of {run.name} went out on {entry['made_at'][:10]} ({entry['audience']}) from "
+                "another fit. Two editions can be subtracted "
+                "from each other, and what is left may be one school. Withdraw the first edition, then "
+                f"take its line out of {shown(run / LEDGER)}."
             )
 
 
