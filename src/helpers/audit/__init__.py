@@ -4,7 +4,9 @@ what was made and compared with the published files, by code that shares nothing
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
@@ -34,7 +36,7 @@ def published_rows(run: Parameters, urn: int) -> list[tuple[str, int, dict[str, 
     return rows(run.data_folder, read.files, behind)
 
 
-def compared_with_published(run: Parameters):
+def compared_with_published(run: Parameters) -> Callable[[Path], None]:
     """A check to call with a finished pack's folder: every figure of schools.parquet and of the pages against
     the published files. What it finds it raises, as `DataRefused`.
     """

@@ -15,11 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
 from helpers.base.paths import ARTEFACTS, DICTIONARY
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
 
 _DTYPES = {"int": "int64", "float": "float64", "bool": "bool", "text": "str", "date": "datetime64[s]"}
 
@@ -132,7 +136,7 @@ def heading(name: str, sources: Iterable[str] = ()) -> str:
 
 
 @cache
-def schema(table: str):
+def schema(table: str) -> pa.DataFrameSchema:
     """Pandera schema of a table: types, ranges, allowed values; extra columns are let through, missing ones
     refused.
     """
@@ -168,7 +172,9 @@ def validate(frame: pd.DataFrame, table: str) -> pd.DataFrame:
         groups = cases.groupby(
             [cases["column"].fillna("").astype(str), cases["check"].astype(str)], sort=True
         )
-        raise DataRefused([_fault(frame, table, *named, group) for named, group in groups]) from None
+        raise DataRefused(
+            [_fault(frame, table, column, check, group) for (column, check), group in groups]
+        ) from None
 
 
 def _fault(frame: pd.DataFrame, table: str, column: str, check: str, cases: pd.DataFrame) -> Fault:

@@ -360,7 +360,7 @@ def region_from(text: str) -> str:
     raise BadParameters(f"region: there is no region {text!r}.{hint} Regions: {', '.join(get_args(Region))}.")
 
 
-def make(**values) -> Parameters:
+def make(**values: object) -> Parameters:
     """Parameters from plain values. Raises `BadParameters` naming each bad one, with a suggestion for a
     misspelt name.
     """
@@ -380,7 +380,7 @@ def make(**values) -> Parameters:
         raise BadParameters("\n".join(lines)) from None
 
 
-def load(path: str | Path, **overrides) -> Parameters:
+def load(path: str | Path, **overrides: object) -> Parameters:
     """Parameters from a YAML file, with overrides."""
     path = Path(path)
     try:

@@ -9,7 +9,7 @@ same way under `abie`, under plain papermill and by hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -34,7 +34,7 @@ from helpers.base.store import (
 STAMP = "stamp.json"
 
 
-class Results:
+class Results(Mapping[str, Any]):
     """What a stage wrote, by attribute (`fitted.baseline`) or by name (`fitted["baseline"]`); each table is
     read from disk when it is first asked for.
     """
@@ -58,9 +58,8 @@ class Results:
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
 
-    def keys(self) -> list[str]:
-        """Names of the results, so that `{**results}` is a plain dict of them all."""
-        return list(self._files)
+    def __len__(self) -> int:
+        return len(self._files)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._files]

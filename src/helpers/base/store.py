@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,7 @@ def _hash_if_changed(path: Path, size: int, modified_ns: int) -> str:
 
 
 @contextmanager
-def atomic_file(path: Path):
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it into place only when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -67,7 +68,7 @@ def atomic_file(path: Path):
 
 
 @contextmanager
-def atomic_folder(path: Path):
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields a temporary folder beside `path`; puts it in the place of `path` only when the block ends
     without an error.
     """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import pandas as pd
 
@@ -89,7 +90,7 @@ CLOSENESS = {
 }
 
 
-def known(value) -> bool:
+def known(value: object) -> bool:
     """False for a missing value of any kind (None, NaN, NaT, NA) and for empty text."""
     if value is None or value is pd.NA or value is pd.NaT:
         return False
@@ -161,7 +162,7 @@ def reason_name(status: str) -> str:
     return REASONS[status][0] if status in REASONS else str(status).replace("_", " ").capitalize()
 
 
-def reason_sentence(status: str, year: str, note=None) -> str:
+def reason_sentence(status: str, year: str, note: object = None) -> str:
     """Why there is no minimum for this school, in sentences.
 
     The register's own note begins with the reason in short, which is already said here; what it says beyond
@@ -174,7 +175,7 @@ def reason_sentence(status: str, year: str, note=None) -> str:
     return f"{REASONS[status][1].format(year=year_words(year))} {more}".strip()
 
 
-def day(date) -> str:
+def day(date: Any) -> str:
     """A date as people write it: `20 November 2023`."""
     return f"{date.day} {date:%B %Y}"
 

@@ -113,9 +113,9 @@ def expectations_of(
     peers: pd.DataFrame,
     register: pd.DataFrame,
     area_rates: pd.DataFrame,
-    run,
+    run: Parameters,
     year: str,
-):
+) -> pd.DataFrame:
     """(baseline, expectations) that `run`'s limits would have set for the schools of a pair in its first
     `year`, with today's similar schools.
     """
@@ -133,9 +133,9 @@ def verdict_z(
     peers: pd.DataFrame,
     register: pd.DataFrame,
     area_rates: pd.DataFrame,
-    run,
+    run: Parameters,
     years: tuple[str, str],
-):
+) -> pd.DataFrame:
     """What routing would have gone by at the end of a pair of years: urn and z, as
     `monitor.judgement.verdicts` gives them (no shocks recorded).
     """

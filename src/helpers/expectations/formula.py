@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.linear_model import QuantileRegressor
 
+from helpers.base.params import Parameters
 from helpers.base.years import PRE_PANDEMIC, years_between
 
 COLUMNS = [
@@ -60,13 +61,15 @@ def best_quartile(peers: pd.DataFrame, baseline: pd.DataFrame) -> pd.Series:
     return pairs.groupby("urn")["baseline_pct"].quantile(0.25)
 
 
-def target(y, b, gap, a: float, parameters):
+def target(y: pd.Series, b: pd.Series, gap: pd.Series, a: float, parameters: Parameters) -> np.ndarray:
     """T in per cent, from last year's rate, baseline, gap and the national part a."""
     wanted = b - np.clip(a + parameters.slope * gap, parameters.floor_pp, parameters.cap_pp)
     return np.clip(wanted, np.maximum(y - parameters.max_ask_pp, 0.0), y - parameters.min_ask_pp)
 
 
-def solve_national_part(y, b, gap, weight, parameters) -> float:
+def solve_national_part(
+    y: pd.Series, b: pd.Series, gap: pd.Series, weight: pd.Series, parameters: Parameters
+) -> float:
     """a such that the weighted mean of y - T is the national path.
 
     Raises ValueError when the limits make the path unreachable, naming the reachable range.
@@ -87,7 +90,7 @@ def solve_national_part(y, b, gap, weight, parameters) -> float:
     return float(brentq(excess, low, high, xtol=1e-12))
 
 
-def shown_minimum(y, t, parameters) -> np.ndarray:
+def shown_minimum(y: pd.Series, t: pd.Series, parameters: Parameters) -> np.ndarray:
     """Minimum attendance as shown: rounded down (in the school's favour), then raised where the shown ask
     would fall below its smallest value.
     """
@@ -118,9 +121,9 @@ def set_expectations(
     peers: pd.DataFrame,
     register: pd.DataFrame,
     area_rates: pd.DataFrame,
-    parameters,
+    parameters: Parameters,
     year: str = "2022-23",
-):
+) -> ExpectationFit:
     """Expectations of all schools in `baseline` and the calibration by phase.
 
     `baseline` and `peers` as in the contract; `register` table `schools`; `area_rates` as in docs/house.md;

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.params import Parameters
 from helpers.expectations.formula import target
 from helpers.model.forecast import LEAST_EXPECTED, baseline, shrinkage
 
@@ -27,7 +28,7 @@ def moves(
     one_pupil: pd.DataFrame,
     register: pd.DataFrame,
     forecast: dict,
-    run,
+    run: Parameters,
 ) -> pd.DataFrame:
     """Largest move of each school's target: urn, one_pupil_moves_pp, rounding_moves_pp.
 

@@ -4,10 +4,15 @@ school's parts and similar schools, and two finished runs compared.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from helpers import expectations, ingest, model, peers
 from helpers.base import contract
+
+if TYPE_CHECKING:
+    from helpers.explore.what_if import World
 
 STAGES = (ingest.STAGE, model.STAGE, peers.STAGE, expectations.STAGE)
 
@@ -42,7 +47,7 @@ MOVED = {
 }
 
 
-def why(world, urn: int, peer_urn: int) -> pd.DataFrame:
+def why(world: World, urn: int, peer_urn: int) -> pd.DataFrame:
     """Circumstance by circumstance, why two schools are close or not, in words; see `peers.why`."""
     from helpers.explore import what_if
 

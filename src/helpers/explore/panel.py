@@ -124,12 +124,17 @@ class Panel:
         """What happens when a person moves something."""
         for slider in self.sliders.values():
             slider.observe(lambda _: self.ask(), "value")
-        self.region.observe(lambda _: (self._offer_schools(), self.show()), "value")
+        self.region.observe(lambda _: self._elsewhere(), "value")
         self.school.observe(lambda _: self.show_school(), "value")
         for control in (self.same_region, self.better, self.most_km, self.urban_rural):
             control.observe(lambda _: self.show_peers(), "value")
         self.peer.observe(lambda _: self.show_why(), "value")
         self.reset.on_click(lambda _: self.back())
+
+    def _elsewhere(self) -> None:
+        """Another region: its schools on offer, and everything on show again."""
+        self._offer_schools()
+        self.show()
 
     def _offer_schools(self) -> None:
         """The region's schools with a minimum as options."""

@@ -211,7 +211,7 @@ def rank(near: Near, k: int, region_penalty: float) -> pd.DataFrame:
     return frame[np.isfinite(frame["distance"])]
 
 
-def what_if(world: World, **changes) -> WhatIf:
+def what_if(world: World, **changes: object) -> WhatIf:
     """Peers, targets and calibration of all England with some parameters changed (those of `OFFERED`).
 
     Raises ValueError for a parameter that is not on offer, `BadParameters` for a value out of its range,

@@ -5,11 +5,18 @@ was published.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from helpers.base.params import ENGLAND, Parameters
 from helpers.base.stages import Results, Stage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from helpers.ingest.quality.gate import Quality
+    from helpers.ingest.readers.readings import Readings
 
 STAGE = Stage("ingest", "helpers.ingest.stage:read", parameters=("release", "tiny_roll"))
 
@@ -22,14 +29,14 @@ def load(run: Parameters) -> Results:
     return STAGE.load(run)
 
 
-def findings(run: Parameters):
+def findings(run: Parameters) -> Quality:
     """What the gate found, for the run's region: comparisons with published rates, suppressed figures, flags."""
     from helpers.ingest.quality.gate import Quality
 
     return Quality.from_json(load(run).quality).slice(run.region)
 
 
-def suppressed(found) -> pd.DataFrame:
+def suppressed(found: Quality) -> pd.DataFrame:
     """What stood where a number would, counted: file, symbol, columns, times. `found` of `findings`."""
     frame = pd.DataFrame(found.suppressed, columns=["file", "column", "symbol", "times"])
     groups = frame.groupby(["file", "symbol"], as_index=False)
@@ -73,20 +80,20 @@ def large_areas(checks: pd.DataFrame, region: str) -> pd.DataFrame:
     return checks.loc[checks["geography"].isin(wanted), list(COMPARED)]
 
 
-def flags(found) -> pd.DataFrame:
+def flags(found: Quality) -> pd.DataFrame:
     """Figures that a person should look at: code, message, what_to_do. `found` of `findings`."""
     rows = [flag.as_dict() for flag in found.flags]
     return pd.DataFrame(rows, columns=["code", "message", "what_to_do"])
 
 
-def read(folder: Path):
+def read(folder: Path) -> Readings:
     """Every file of a folder that is recognised, as tidy frames (`Readings`), with what each was taken for."""
     from helpers.ingest.readers import read_folder
 
     return read_folder(folder)
 
 
-def check_files(folder: Path, release: str, console) -> bool:
+def check_files(folder: Path, release: str, console: Console) -> bool:
     """Recognise, validate and reconcile a folder without a run. Returns whether it may be used."""
     from helpers.ingest.check import check_folder
 

@@ -8,11 +8,16 @@ the pre-pandemic figure.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from helpers.base.years import first_of, years_between
 from helpers.ingest.links import MERGED, SAME, SPLIT, nearest, neighbours, predecessors
+
+if TYPE_CHECKING:
+    from helpers.ingest.readers.readings import Readings
 
 MEASURES = ["absence_pct", "persistent_pct", "authorised_pct", "unauthorised_pct", "severe_pct"]
 PANEL = [
@@ -49,14 +54,14 @@ def _of_year(frame: pd.DataFrame, year: str) -> pd.DataFrame:
     return frame[frame["year"] == year].drop_duplicates("urn").set_index("urn")
 
 
-def register_urns(readings, release: str) -> pd.Index:
+def register_urns(readings: Readings, release: str) -> pd.Index:
     """URNs of the register of a year: both censuses and every published absence figure of that year."""
     frames = (readings.census, readings.census_detail, readings.absence)
     found = pd.concat([f.loc[f["year"] == release, "urn"] for f in frames])
     return pd.Index(np.sort(found.unique()).astype("int64"), name="urn")
 
 
-def build_panel(readings, links: pd.DataFrame, release: str | None = None) -> pd.DataFrame:
+def build_panel(readings: Readings, links: pd.DataFrame, release: str | None = None) -> pd.DataFrame:
     """URN x year: every published figure of each school of the release's register, its predecessors joined.
 
     Out: urn (of the release's register; default release = newest year with a census), year, published_urn

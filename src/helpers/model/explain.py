@@ -46,11 +46,11 @@ def tree_contributions(
     the value at the reference.
     """
     parts = np.zeros((len(x), n_groups))
-    share = [
+    weights = [
         [0.0 if a + b == 0 else factorial(a) * factorial(b) / factorial(a + b) for b in range(n_groups + 1)]
         for a in range(n_groups + 1)
     ]
-    share = np.array(share)
+    share = np.array(weights)
     for (tree,) in model._predictors:
         for value, conditions in _leaf_paths(tree.nodes):
             own: dict[int, np.ndarray] = {}

@@ -166,7 +166,7 @@ def _search(
             rows = members[start : start + CHUNK]
             penalty = np.where(region[rows][:, None] == region[pool][None, :], 0.0, region_penalty**2)
             barred = [
-                np.array(
+                np.array(  # type: ignore[type-var]
                     [
                         where[place[u]]
                         for u in {urns[i], *linked.get(urns[i], ())}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,10 +14,13 @@ from helpers import expectations, ingest, model, peers, records
 from helpers.base import contract
 from helpers.base.params import Parameters
 
+if TYPE_CHECKING:
+    from helpers.report.pack import PackReport
+
 STAGES = (ingest.STAGE, model.STAGE, peers.STAGE, expectations.STAGE, records.STAGE)
 
 
-def make_pack(run: Parameters, check: Callable[[Path], None] | None = None):
+def make_pack(run: Parameters, check: Callable[[Path], None] | None = None) -> PackReport:
     """Make the region's pack: rendered beside its place, checked by `check` (which may raise), then put
     there.
 
@@ -30,7 +34,7 @@ def make_pack(run: Parameters, check: Callable[[Path], None] | None = None):
     return build_pack(inputs, run.region_folder / "pack", check=check)
 
 
-def support_pages(run: Parameters, *args, **kwargs) -> None:
+def support_pages(run: Parameters, *args: object, **kwargs: object) -> None:
     """Write the support team's page and sheets into the region's folder `support`, whole or not at all;
     arguments as of `support_page.write_support`.
     """
@@ -62,7 +66,7 @@ READS = tuple(
 )
 
 
-def counted(run: Parameters, made) -> pd.DataFrame:
+def counted(run: Parameters, made: PackReport) -> pd.DataFrame:
     """What a pack holds: what, how many. `made` of `make_pack`."""
     schools = pd.read_parquet(run.region_folder / "schools.parquet", columns=["urn"])
     with_records = int(schools["urn"].isin(records.load(run).agreed["urn"]).sum())

@@ -339,8 +339,8 @@ class PackInputs:
         return known_schools
 
     @cached_property
-    def la_rates(self) -> dict[tuple[str, str, str], float]:
-        """Published rates of the release year by (geography + code or name, phase, measure)."""
+    def la_rates(self) -> dict[tuple[str, str, str, str], float]:
+        """Published rates of the release year by (geography, code or name, phase, measure)."""
         rates = self.area_rates[self.area_rates["year"] == self.release]
         table = {}
         for row in rates.to_dict("records"):

@@ -89,6 +89,6 @@ def input_entries(files: pd.DataFrame | None, manifest: dict) -> list[dict]:
     return rows
 
 
-def known_list(value) -> bool:
+def known_list(value: object) -> bool:
     """Whether a value read from a table is a sequence and not a missing number."""
     return hasattr(value, "__len__")

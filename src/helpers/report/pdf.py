@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from html import unescape
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
@@ -34,7 +35,7 @@ SIZES = (
     8.6,
     8.2,
     7.8,
-)  # points; the largest with which a report keeps to its sheets. Three in four fit at once, and each try costs 40 ms
+)  # points; the largest with which a report keeps to its sheets. Three in four fit at once; a try costs 40 ms
 SIZE_SHORT = 9.4  # of a report without a minimum, which fills one sheet
 SHEETS = 2
 STANDARD = "ua-1"
@@ -74,7 +75,7 @@ def _set(told: dict) -> bytes:
         made = _compiler().compile(
             format="pdf",
             sys_inputs={"facts": json.dumps({**told, "size": size}, ensure_ascii=False)},
-            pdf_standards=[STANDARD],
+            pdf_standards=[STANDARD],  # type: ignore[list-item]
             timestamp=0,
         )
         with pikepdf.open(BytesIO(made)) as pdf:
@@ -197,7 +198,7 @@ def _look() -> str:
         file_hash(path)
         for path in (TEMPLATE, ASSETS / "pack.css", Path(__file__), *sorted(FONTS.glob("*.otf")))
     ]
-    return text_hash(style, typst.__version__)
+    return text_hash(style, version("typst"))
 
 
 def _compiler() -> typst.Compiler:

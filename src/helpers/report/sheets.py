@@ -161,7 +161,7 @@ def _lines(heading: str, width: float) -> int:
     return lines
 
 
-def cell(value):
+def cell(value: object) -> object:
     """A cell that gptables leaves alone: missing as a shorthand, truth in words, text without its markup for
     links and notes.
     """

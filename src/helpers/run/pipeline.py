@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import papermill
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from helpers.base.faults import DataRefused
 from helpers.base.params import ENGLAND, BadParameters, Parameters
@@ -205,7 +205,7 @@ def _note(outcome: Outcome, graph: dict[Task, set[Task]], results: dict[str, Reg
 class _Here(Executor):
     """Runs each task at once, in this process: for one job, and where a debugger should follow."""
 
-    def submit(self, fn, /, *args, **kwargs) -> Future:
+    def submit(self, fn: Callable, /, *args: object, **kwargs: object) -> Future:
         future: Future = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -267,7 +267,7 @@ def add_pdfs(
                     region.region_folder / "pack",
                     run.release_folder / ".pdf",
                     threads,
-                    lambda done, total, bar=bar: bars.update(bar, completed=done, total=total),
+                    partial(_advance, bars, bar),
                 )
             except Exception as error:  # as with notebooks: the other regions go on
                 result.failed_step = "pdf"
@@ -282,6 +282,10 @@ def add_pdfs(
         )
 
 
+def _advance(bars: Progress, bar: TaskID, done: int, total: int) -> None:
+    bars.update(bar, completed=done, total=total)
+
+
 class _Watch:
     """A bar for England's stages and one for each region; plain lines where there is no terminal."""
 
@@ -289,7 +293,7 @@ class _Watch:
         self.each, self.console = each, console
         look = TextColumn("{task.fields[region]:<26}"), BarColumn(20), TextColumn("{task.description}")
         self.bars = Progress(*look, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
-        self.rows: dict[str, object] = {}
+        self.rows: dict[str, TaskID] = {}
 
     def __enter__(self) -> _Watch:
         self.rows = {"": self.bars.add_task("waiting", total=None, region="England’s stages")}

@@ -89,7 +89,7 @@ def hub_leads(hubs: pd.DataFrame, register: pd.DataFrame) -> tuple[pd.DataFrame,
     )
 
 
-def fits(phase, serves) -> np.ndarray:
+def fits(phase: object, serves: object) -> np.ndarray:
     """Whether a hub that serves `serves` helps a school of `phase`, element by element."""
     phase, serves = np.asarray(phase, dtype=object), np.asarray(serves, dtype=object)
     return (phase == serves) | (serves == "both")

@@ -260,7 +260,7 @@ def no_plan(
     expectations: pd.DataFrame,
     hubs: pd.DataFrame,
     rules: Parameters,
-    referred,
+    referred: pd.Series | None,
     reason: str,
 ) -> HubPlan:
     """The plan where there is none: what is known of hubs and candidates, empty tables with the columns of a

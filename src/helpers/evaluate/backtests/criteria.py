@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from helpers.base.params import Parameters
 from helpers.evaluate.backtests import context, forecast, forms, peer_quality, targets
 from helpers.evaluate.backtests.trades import trades
 from helpers.model.context import PHASES
@@ -106,7 +107,12 @@ def _back_test(ingest: dict, run, tell) -> tuple[dict[str, pd.DataFrame], ...]:
 
 
 def measure(
-    ingest: dict, model: dict, found: dict, asked: dict, run, progress: Callable[[str], None] | None = None
+    ingest: dict,
+    model: dict,
+    found: dict,
+    asked: dict,
+    run: Parameters,
+    progress: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """All bars but the last, on the frames of the national stages (`ingest`, `model`, `peers`,
     `expectations`).

@@ -36,7 +36,7 @@ def jaccard(a: pd.DataFrame, b: pd.DataFrame) -> float:
 
 
 def sets(
-    register: pd.DataFrame, phase: str, weights: pd.DataFrame, linked: pd.DataFrame, run
+    register: pd.DataFrame, phase: str, weights: pd.DataFrame, linked: pd.DataFrame, run: Parameters
 ) -> pd.DataFrame:
     """Peer sets alone (urn, peer_urn) of one phase."""
     return search.peer_sets(
@@ -229,7 +229,7 @@ def rounded(register: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def stability_bars(
-    register: pd.DataFrame, found: pd.DataFrame, weights: pd.DataFrame, linked: pd.DataFrame, run
+    register: pd.DataFrame, found: pd.DataFrame, weights: pd.DataFrame, linked: pd.DataFrame, run: Parameters
 ) -> list[dict]:
     """Bar 13: how many peers stay the same when shares are rounded otherwise, and when the weights come from
     half of the LAs.

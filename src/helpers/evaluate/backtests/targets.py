@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from helpers.base.fifths import fifths
+from helpers.base.params import Parameters
 from helpers.evaluate.backtests.forecast import weights_then
 from helpers.evaluate.backtests.rows import chance_spread, hit_spread, row
 from helpers.expectations.formula import set_expectations
@@ -36,7 +37,11 @@ def cells_of(t: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def with_targets(
-    t: pd.DataFrame, linked: pd.DataFrame, area_rates: pd.DataFrame, run, weights: pd.DataFrame | None = None
+    t: pd.DataFrame,
+    linked: pd.DataFrame,
+    area_rates: pd.DataFrame,
+    run: Parameters,
+    weights: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The targets that the method would have set before a transition (frame of `ahead.with_baseline`), and
     what became of them.
@@ -67,7 +72,7 @@ def with_targets(
     return out
 
 
-def ask_bars(expectations: pd.DataFrame, register: pd.DataFrame, run) -> list[dict]:
+def ask_bars(expectations: pd.DataFrame, register: pd.DataFrame, run: Parameters) -> list[dict]:
     """Bar 7: the identity of the path and the limits, on the targets of the release."""
     e = expectations.merge(
         register[["urn", "absence_pct", "phase", "roll"]], on="urn", how="left", validate="1:1"

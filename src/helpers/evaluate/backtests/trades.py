@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.fifths import HIGHEST, LOWEST, fifths
+from helpers.base.params import Parameters
 from helpers.evaluate.backtests.forecast import weights_then
 from helpers.evaluate.backtests.rows import hit_spread
 from helpers.evaluate.backtests.targets import NO_LINKS
@@ -29,7 +30,7 @@ def trades(
     t: pd.DataFrame,
     linked: pd.DataFrame,
     area_rates: pd.DataFrame,
-    run,
+    run: Parameters,
     grid: dict[str, tuple] | None = None,
     weights: pd.DataFrame | None = None,
 ) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.base.params import Parameters
 from helpers.evaluate import year_pairs
 from helpers.evaluate.trial import calibration
 from helpers.expectations import formula
@@ -22,7 +23,7 @@ RESAMPLES = 1000
 TENTHS = 10
 
 
-def candidates(run, changes: dict | None = None) -> list[dict]:
+def candidates(run: Parameters, changes: dict | None = None) -> list[dict]:
     """Changes of one parameter each, apart from the present value and what `run`'s other limits forbid."""
     out = []
     for name, values in (changes or CHANGES).items():
@@ -39,9 +40,9 @@ def attained(
     peers: pd.DataFrame,
     register: pd.DataFrame,
     area_rates: pd.DataFrame,
-    run,
+    run: Parameters,
     between: tuple[str, str],
-):
+) -> pd.DataFrame:
     """Rows of `promises.attainment` for the targets that the parameters of `run` would have set."""
     base, asks = year_pairs.expectations_of(seen, parameters, peers, register, area_rates, run, between[0])
     return calibration.attainment(seen, base, asks, area_rates, between)
@@ -139,7 +140,7 @@ def next_release(
     peers: pd.DataFrame,
     register: pd.DataFrame,
     area_rates: pd.DataFrame,
-    run,
+    run: Parameters,
     changes: list[dict],
 ) -> pd.DataFrame:
     """What each change would do to the next release's targets: change, phase, mean_ask_pp (roll-weighted),

@@ -115,7 +115,7 @@ def rehearse(
     panel: pd.DataFrame,
     area_rates: pd.DataFrame,
     peers: pd.DataFrame,
-    run,
+    run: Parameters,
     known: dict | None = None,
 ) -> Rehearsal:
     """All pairs of years that the panel holds, for secondaries, and the effects found where there was no

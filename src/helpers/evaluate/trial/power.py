@@ -135,7 +135,7 @@ def mdes_authorities_pp(
     return multiplier(authorities - covariates - 2, alpha, power) * se
 
 
-def power_of(effect_pp, se_pp: float, df: float, alpha: float = 0.05):
+def power_of(effect_pp: float, se_pp: float, df: float, alpha: float = 0.05):
     """Chance that a two-sided t test finds an effect of this size (noncentral t); an array for an array."""
     limit = t.ppf(1 - alpha / 2, df)
     shift = np.asarray(effect_pp, dtype="float64") / se_pp

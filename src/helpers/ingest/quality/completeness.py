@@ -4,6 +4,8 @@ deprivation ranks.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import geopandas as gpd
 import pandas as pd
 
@@ -11,6 +13,9 @@ from helpers.base.years import year_words
 from helpers.ingest.links import direct_links, neighbours
 from helpers.ingest.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard
 from helpers.ingest.rates import MEASURES, PHASES
+
+if TYPE_CHECKING:
+    from helpers.ingest.readers.readings import Readings
 
 # Limits, each with what the published data show (2018/19 and 2022/23).
 # 55 of 21,214 and 33 of 21,281 published schools are in no census: they changed their number during the year
@@ -30,7 +35,7 @@ NEAR_LA_M = 3000
 WALES = range(400_000, 500_000)  # URNs of Welsh schools: they end the links file and concern nobody here
 
 
-def coverage_findings(readings, registers: dict[str, pd.DataFrame], release: str) -> list[Finding]:
+def coverage_findings(readings: Readings, registers: dict[str, pd.DataFrame], release: str) -> list[Finding]:
     """What a cut-off or forgotten file lacks: years, schools with a figure by LA and phase, areas with rates,
     links, points, deprivation.
     """

@@ -4,10 +4,15 @@ column breaks, areas that disagree.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from helpers.base.years import year_words
 from helpers.ingest.quality.findings import DOWNLOAD, SHIFTED, Finding, capped, flag, hard, whole
+
+if TYPE_CHECKING:
+    from helpers.ingest.readers.readings import Readings
 
 # Limits, each with what the published data show (2018/19 and 2022/23).
 GIRLS_AND_BOYS_SHARE = 0.01  # 1 of 21,959 and 30 of 22,025 rolls are not girls + boys (by 1 to 5 pupils)
@@ -19,7 +24,7 @@ ONLY_IN_DETAIL = (
 )
 
 
-def duplicate_findings(readings) -> list[Finding]:
+def duplicate_findings(readings: Readings) -> list[Finding]:
     """Rows that say the same thing twice. A URN twice in one year of one publication or census is hard,
     whichever file it comes from.
     """
@@ -60,7 +65,7 @@ def duplicate_findings(readings) -> list[Finding]:
     return capped(found)
 
 
-def identity_findings(readings, years: list[str]) -> list[Finding]:
+def identity_findings(readings: Readings, years: list[str]) -> list[Finding]:
     """Sums and shares that must hold inside the censuses, and between the two censuses of a year. Broken ones
     mean a shifted column.
     """
@@ -263,7 +268,7 @@ def _lacking(file: str, year: str, words: str, rows: pd.DataFrame) -> Finding:
     )
 
 
-def area_findings(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
+def area_findings(readings: Readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
     """No school in two areas, no LA in two regions, no LA that no other file knows."""
     found = []
     region_of = (

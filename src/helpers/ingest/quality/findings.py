@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -26,12 +27,12 @@ class Finding(Fault):
     region_name: str = ""
 
 
-def hard(code: str, message: str, **place) -> Finding:
+def hard(code: str, message: str, **place: object) -> Finding:
     """A finding that stops the run."""
     return Finding("hard", code, message, **place)
 
 
-def flag(code: str, message: str, **place) -> Finding:
+def flag(code: str, message: str, **place: object) -> Finding:
     """A finding for a person to look at."""
     return Finding("flag", code, message, **place)
 
@@ -60,6 +61,6 @@ def capped(findings: Iterable[Finding], most: int = MOST_SHOWN) -> list[Finding]
     return [*found[:most], rest]
 
 
-def whole(value) -> int | None:
+def whole(value: Any) -> int | None:
     """A whole number for a finding, None when missing."""
     return None if pd.isna(value) else int(value)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,9 @@ from helpers.ingest.quality.reconciliation import (
     year_findings,
 )
 from helpers.ingest.register import STATUSES, register_urns, status_counts
+
+if TYPE_CHECKING:
+    from helpers.ingest.readers.readings import Readings
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ def _records(frame: pd.DataFrame) -> list[dict]:
     ]
 
 
-def run_gate(readings, register_by_year: dict[str, pd.DataFrame], release: str) -> Quality:
+def run_gate(readings: Readings, register_by_year: dict[str, pd.DataFrame], release: str) -> Quality:
     """Every check on the readings and the registers of the years given.
 
     In: `readings` (docs/house.md), registers by year as `register.build_register` makes them, and the release

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from helpers.base.years import year_words
 from helpers.ingest.panel import one_figure_each
 from helpers.ingest.quality.findings import Finding, capped, flag, hard, whole
+
+if TYPE_CHECKING:
+    from helpers.ingest.readers.readings import Readings
 
 READ_ROW = (
     "Read the row in the published file; if it says so, ask the school or the publisher before "
@@ -35,7 +40,7 @@ SIZE_BINS = 8
 LEAST_CELL = 30  # schools of a phase and size needed to say what is usual there
 
 
-def impossible_findings(readings) -> list[Finding]:
+def impossible_findings(readings: Readings) -> list[Finding]:
     """Figures that cannot be, row by row: outside 0-100 %, or against the definition of persistent absence.
 
     A persistent absentee misses 10 % or more, everybody else less. With a share p % of persistent absentees
@@ -85,7 +90,7 @@ def _row(r: dict, column: str, words: str) -> Finding:
     )
 
 
-def disagreement_findings(readings) -> list[Finding]:
+def disagreement_findings(readings: Readings) -> list[Finding]:
     """Where two publications carry the same figure they must agree to the coarser rounding. On published data
     all 6,390 do.
     """
@@ -105,7 +110,7 @@ def disagreement_findings(readings) -> list[Finding]:
 
 
 def plausibility_findings(
-    readings, register: pd.DataFrame, year: str, judged_later: tuple[str, ...] = ()
+    readings: Readings, register: pd.DataFrame, year: str, judged_later: tuple[str, ...] = ()
 ) -> list[Finding]:
     """Rates that no school of the phase and size has had (hard), and rates that jump beyond what its size and
     history make plausible (flag).

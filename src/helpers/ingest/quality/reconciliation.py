@@ -3,6 +3,8 @@ and whether each year is the year that it says it is."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -10,6 +12,9 @@ from helpers.base.years import year_words, years_between
 from helpers.ingest.panel import one_figure_each
 from helpers.ingest.quality.findings import Finding, capped, hard
 from helpers.ingest.rates import GEOGRAPHIES, MEASURES, PHASES, roll_up, sessions_of
+
+if TYPE_CHECKING:
+    from helpers.ingest.readers.readings import Readings
 
 CHECK_FILE = (
     "Compare the file with the publisher's page, download it again, and read the rows of the place named."
@@ -122,7 +127,7 @@ RECONCILIATION = [
 ]
 
 
-def reconcile(readings, register: pd.DataFrame, year: str) -> pd.DataFrame:
+def reconcile(readings: Readings, register: pd.DataFrame, year: str) -> pd.DataFrame:
     """Our roll-ups beside the published rates of one year: a row per area x phase x measure, England first.
 
     Columns as in `RECONCILIATION`; difference = ours - published. `verdict`: `pass`, `fail`, `look` (within
@@ -233,7 +238,7 @@ def reconciliation_findings(table: pd.DataFrame, files: dict[str, str]) -> list[
     return capped(found, most=20) + looks
 
 
-def year_findings(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
+def year_findings(readings: Readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
     """Whether every absence file and every census is of the year it says, by three independent comparisons
     with published rates and each other.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 import geopandas as gpd
@@ -226,13 +227,27 @@ class FileReport:
     faults: list[Fault] = field(default_factory=list)
 
     def fault(
-        self, severity: str, code: str, message: str, row=None, column="", value="", what_to_do=""
+        self,
+        severity: str,
+        code: str,
+        message: str,
+        row: int | None = None,
+        column: str = "",
+        value: object = "",
+        what_to_do: str = "",
     ) -> None:
         row = None if row is None else int(row)
         self.faults.append(Fault(severity, code, message, self.file, row, column, str(value), what_to_do))
 
     def faults_at(
-        self, severity: str, code: str, message: str, rows, column="", values=None, what_to_do=""
+        self,
+        severity: str,
+        code: str,
+        message: str,
+        rows: Iterable[int | None],
+        column: str = "",
+        values: Iterable[object] | None = None,
+        what_to_do: str = "",
     ) -> None:
         """A fault for each of the first few rows and one that counts the rest, so that a shifted column stays
         readable.

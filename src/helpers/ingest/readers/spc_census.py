@@ -8,6 +8,8 @@ https://explore-education-statistics.service.gov.uk/find-statistics/school-pupil
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -115,7 +117,7 @@ def year_groups(
     them, and from the year groups where an edition has no key stages. The two may differ by no more than
     those pupils: more means a shifted column.
     """
-    groups = {
+    groups: dict[str, Any] = {
         ours: sum(table.numbers(f"{who} {theirs}", 0) for who in _BY_ATTENDANCE_AND_SEX for theirs in names)
         for ours, names in YEAR_GROUPS.items()
     }

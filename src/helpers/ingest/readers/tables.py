@@ -270,7 +270,13 @@ def read_table(text: str, keep: Iterable[str] | None, report: FileReport) -> Tab
     return build_table(header, rows, keep, report, ends_with_newline=text.endswith(("\n", "\r")))
 
 
-def build_table(header, rows, keep, report: FileReport, ends_with_newline: bool = True) -> Table:
+def build_table(
+    header: list[str],
+    rows: Iterable[tuple[int, list[str]]],
+    keep: Iterable[str] | None,
+    report: FileReport,
+    ends_with_newline: bool = True,
+) -> Table:
     """A `Table` from a header and numbered rows; checks the number of fields of each row."""
     names = [normal(name) for name in header]
     wanted = set(names) if keep is None else {normal(name) for name in keep}
