@@ -26,6 +26,8 @@ PHASE_COLOURS = {
     "nursery": "#28856c",
 }
 
+BY_PHASE = {"color": "phase", "color_discrete_map": PHASE_COLOURS}
+
 
 def chart(
     figure: go.Figure, title: str, source: str, x: str | None = None, y: str | None = None, height: int = 380

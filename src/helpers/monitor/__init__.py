@@ -230,3 +230,12 @@ def half_settled(settling: pd.DataFrame) -> dict[str, int]:
     """The school week by which half of a year's uncertainty is gone, by mainstream phase."""
     late = settling[(settling["left"] <= 0.5) & settling["phase"].ne("special")]
     return {str(phase): int(week) for phase, week in late.groupby("phase")["school_week"].min().items()}
+
+
+def settled_in_words(settling: pd.DataFrame) -> list[str]:
+    """By when half of a year's uncertainty is gone, a sentence for each mainstream phase."""
+    return [
+        f"{phase.title()}: half of a year's uncertainty is gone by school week {week}; before, it is too early to "
+        "say."
+        for phase, week in sorted(half_settled(settling).items())
+    ]
