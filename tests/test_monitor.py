@@ -397,7 +397,7 @@ def test_in_autumn_it_is_too_early_and_in_summer_it_is_not(paths):
         so_far = pd.DataFrame(
             {"urn": [100_001], "school_week": [week], "absence_pct": [row["target_pct"] + 3.0]}
         )
-        read = progress.read_progress(so_far, paths, too_early=autumn)
+        read = progress.read_progress(so_far, paths, make(too_early_share=autumn))
         assert read["course"].tolist() == [expected] and read["words"].str.len().gt(10).all()
     on_path = one[one["school_week"] == 44][["urn", "school_week", "target_pct"]].rename(
         columns={"target_pct": "absence_pct"}

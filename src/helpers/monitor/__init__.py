@@ -156,14 +156,14 @@ def weeks_sent(run: Parameters, schools: pd.DataFrame) -> pd.DataFrame:
     return weeks[mine].sort_values(["urn", "week_commencing"], ignore_index=True)
 
 
-def course(weeks: pd.DataFrame, all_paths: pd.DataFrame) -> pd.DataFrame:
+def course(run: Parameters, weeks: pd.DataFrame, all_paths: pd.DataFrame) -> pd.DataFrame:
     """Where each school that sent its weeks is on its path: urn, school_week, absence_pct, target_pct,
     limits, course, words; only the columns that are known.
     """
     from helpers.monitor import progress
 
     so_far = progress.latest(weeks, all_paths)
-    read = progress.read_progress(so_far, all_paths) if len(so_far) else so_far
+    read = progress.read_progress(so_far, all_paths, run) if len(so_far) else so_far
     wanted = ["urn", "school_week", "absence_pct", "target_pct", "lower_pct", "upper_pct", "course", "words"]
     return read[[name for name in wanted if name in read]]
 
@@ -208,11 +208,11 @@ def control_figure(lines: pd.DataFrame) -> go.Figure:
     )
 
 
-def roll_jumps(weeks: pd.DataFrame) -> pd.DataFrame:
+def roll_jumps(run: Parameters, weeks: pd.DataFrame) -> pd.DataFrame:
     """Steps of the roll in schools' own weeks: a reason to look at a target again."""
     from helpers.monitor import own_weeks as own
 
-    return own.roll_jumps(weeks)
+    return own.roll_jumps(weeks, run.roll_step_pct)
 
 
 def counted(verdicts: pd.DataFrame) -> pd.DataFrame:
