@@ -508,3 +508,26 @@ def test_the_second_years_ask_keeps_to_the_formulas_limits():
     assert high["baseline_pct"].item() < 13.5 and asked["target_absence_pct"].item() == pytest.approx(
         14.0 - 1.2
     )
+
+
+def test_a_verdict_follows_the_noise_that_the_run_allows():
+    def word(noise_z):
+        rules = make(noise_z=noise_z)
+        return verdicts(*schools(), outcome([9.5]), moved(1), NO_SHOCKS, rules=rules)["verdict"].item()
+
+    assert (word(1.28), word(3.0)) == ("missed_by_more_than_noise", "within_noise")
+
+
+def test_the_word_within_the_year_follows_the_run():
+    so_far = pd.DataFrame({"urn": [100_001], "school_week": [20], "absence_pct": [9.0]})
+    path = pd.DataFrame(
+        {"urn": [100_001], "school_week": [20], "target_pct": [8.0], "left": [0.4], "sd_pp": [0.5]}
+    )
+
+    def read(**changes):
+        return progress.read_progress(so_far, path, make(**changes)).iloc[0]
+
+    assert read()["course"] == "off_course_by_more_than_noise"
+    assert read(noise_z=3.0)["course"] == "within_noise"
+    early = read(too_early_share=0.25)
+    assert early["course"] == "too_early" and "more than 25 %" in early["words"]

@@ -240,3 +240,11 @@ def test_the_calendar_is_sound():
         "South West",
     }
     assert {area for areas in calendar["areas"] for area in areas} <= known
+
+
+def test_what_is_large_enough_to_matter_follows_the_run(planted):
+    usual, strict = find(planted.periods), find(planted.periods, make(shock_illness_pp=50.0))
+    assert (usual.shocks["code"] == "illness").any() and not (
+        strict.scores.query("alarm")["measure"] == "illness"
+    ).any()
+    assert (find(planted.periods, make(shock_least_z=9.0)).thresholds["threshold"] >= 9.0).all()
