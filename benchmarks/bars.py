@@ -40,9 +40,9 @@ def statistics(ingest: dict, run) -> tuple[pd.DataFrame, dict[str, float]]:
         seconds[name], began = now - began, now
 
     register = ingest["register"]
-    context = fit_context(register, seed=run.seed)
+    context = fit_context(register, run.seed, run.learnt_share)
     lap("context")
-    ahead = fit_forecast(context, register, ingest["panel"], seed=run.seed, primary_lambda=run.primary_lambda)
+    ahead = fit_forecast(context, register, ingest["panel"], run.seed, run.primary_lambda, run.primary_spread)
     lap("baseline")
     similar = find_peers(register, ahead.baseline, context.weights, ingest["linked"], run)
     lap("peers")

@@ -112,14 +112,14 @@ def report(run, register, panel, area_rates, baseline, fitted, peers, asks, hubs
                 print(plan.funnel.to_string(index=False))
                 print(plan.by_region.pivot(index=["region_name", "phase"], columns="plan").to_string())
         verdicts = rehearsal(register, panel, fitted, peers, area_rates, run)
-        routed = routing.route(verdicts, register)
+        routed = routing.route(verdicts, register, run)
         print(
             f"\n== Rehearsal of routing (placebo), {verdicts['urn'].nunique():,} secondaries with a verdict"
         )
         print(routing.count_by_threshold(verdicts).to_string(index=False))
         print(routed.counts.to_string(index=False))
         start = time.perf_counter()
-        places = hub_places.offer_places(routed.referrals, plan.leads)
+        places = hub_places.offer_places(routed.referrals, plan.leads, run)
         offers = places.offers.merge(routed.referrals[["urn", "tier"]], on="urn", validate="1:1")
         print(
             f"places offered in {time.perf_counter() - start:.1f} s; "

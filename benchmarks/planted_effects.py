@@ -51,7 +51,7 @@ def main() -> None:
 
 def report(run, register, area_rates, peers, known, worlds: int, effect: float) -> None:
     """Print coverage, false positives and the power curve."""
-    learnt = year_pairs.learnt_before(known, NOW[0])
+    learnt = year_pairs.learnt_before(known, NOW[0], run)
     before, now = (
         year_pairs.with_forecast(known[BEFORE], learnt),
         year_pairs.with_forecast(known[NOW], learnt),

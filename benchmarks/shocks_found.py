@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from helpers.base.params import DEFAULT, make
 from helpers.ingest.readers import read_folder
 from helpers.monitor.known_events import check_calendar, read_calendar
 from helpers.monitor.shocks import find
@@ -67,13 +68,16 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of official files")
     parser.add_argument(
-        "--alarm-rate", type=float, default=0.001, help="share of quiet windows that may alarm"
+        "--alarm-rate",
+        type=float,
+        default=DEFAULT.shock_alarm_share,
+        help="share of quiet windows that may alarm",
     )
     chosen = parser.parse_args()
     began = time.perf_counter()
     readings = read_folder(chosen.data, only={"attendance"}).raise_if_hard()
     cleaned = clean(readings.attendance)
-    found = find(cleaned.periods, chosen.alarm_rate)
+    found = find(cleaned.periods, make(shock_alarm_share=chosen.alarm_rate))
     calendar = read_calendar()
     table = check_calendar(found, cleaned, calendar)
     show("Figures used and put aside", cleaned.counts)

@@ -397,7 +397,7 @@ def test_in_autumn_it_is_too_early_and_in_summer_it_is_not(paths):
         so_far = pd.DataFrame(
             {"urn": [100_001], "school_week": [week], "absence_pct": [row["target_pct"] + 3.0]}
         )
-        read = progress.read_progress(so_far, paths, too_early=autumn)
+        read = progress.read_progress(so_far, paths, make(too_early_share=autumn))
         assert read["course"].tolist() == [expected] and read["words"].str.len().gt(10).all()
     on_path = one[one["school_week"] == 44][["urn", "school_week", "target_pct"]].rename(
         columns={"target_pct": "absence_pct"}
@@ -508,3 +508,26 @@ def test_the_second_years_ask_keeps_to_the_formulas_limits():
     assert high["baseline_pct"].item() < 13.5 and asked["target_absence_pct"].item() == pytest.approx(
         14.0 - 1.2
     )
+
+
+def test_a_verdict_follows_the_noise_that_the_run_allows():
+    def word(noise_z):
+        rules = make(noise_z=noise_z)
+        return verdicts(*schools(), outcome([9.5]), moved(1), NO_SHOCKS, rules=rules)["verdict"].item()
+
+    assert (word(1.28), word(3.0)) == ("missed_by_more_than_noise", "within_noise")
+
+
+def test_the_word_within_the_year_follows_the_run():
+    so_far = pd.DataFrame({"urn": [100_001], "school_week": [20], "absence_pct": [9.0]})
+    path = pd.DataFrame(
+        {"urn": [100_001], "school_week": [20], "target_pct": [8.0], "left": [0.4], "sd_pp": [0.5]}
+    )
+
+    def read(**changes):
+        return progress.read_progress(so_far, path, make(**changes)).iloc[0]
+
+    assert read()["course"] == "off_course_by_more_than_noise"
+    assert read(noise_z=3.0)["course"] == "within_noise"
+    early = read(too_early_share=0.25)
+    assert early["course"] == "too_early" and "more than 25 %" in early["words"]

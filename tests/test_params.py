@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.base import params
-from helpers.base.paths import PARAMS
+from helpers.base.paths import PARAMS, ROOT
 
 
 def test_a_misspelt_parameter_is_refused_with_the_name_meant():
@@ -80,3 +82,50 @@ def test_the_parameters_cell_gives_the_defaults_back():
     namespace: dict = {}
     exec(params.parameters_cell(), namespace)
     assert params.from_notebook(namespace) == params.Parameters()
+
+
+def test_an_order_that_cannot_hold_is_refused():
+    for values, words in (
+        ({"light_z": 2.0}, "light_z 2.0 is above intensive_z"),
+        ({"close_share": 0.1}, "must be in rising order"),
+        ({"near_equals_listed": 50}, "near_equals_listed 50 is above near_equals_searched 40"),
+    ):
+        with pytest.raises(params.BadParameters, match=words):
+            params.make(**values)
+
+
+def test_the_page_of_all_parameters_is_the_one_the_model_writes():
+    page = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+    assert page == params.parameters_page(), "docs/parameters.md has drifted: run `make params`"
+
+
+def test_every_parameter_has_a_group_limits_and_stands_on_the_page_once():
+    page = params.parameters_page()
+    for name, field in params.Parameters.model_fields.items():
+        assert field.json_schema_extra["group"] and page.count(f"| `{name}` |") == 1
+        assert field.annotation not in (int, float) or field.metadata, f"{name} may take any number"
+
+
+def test_limits_and_reasons_are_in_the_schema():
+    told = json.loads(params.schema())["properties"]["named_within_km"]
+    assert told["exclusiveMinimum"] == 0 and told["maximum"] == 1000
+    assert told["group"] == "peers" and told["reason"]
+
+
+def test_a_cell_of_some_parameters_holds_those_alone_within_the_width_as_the_formatter_leaves_it(tmp_path):
+    some = params.parameters_cell(["region", "own_trust", "promise_kept", "too_early_share"])
+    namespace: dict = {}
+    exec(some, namespace)
+    assert {n for n in namespace if n in params.Parameters.model_fields} == {
+        "region",
+        "own_trust",
+        "promise_kept",
+        "too_early_share",
+    }
+    path = tmp_path / "cell.py"
+    path.write_text(params.parameters_cell() + "\n", encoding="utf-8")
+    assert max(len(line) for line in path.read_text(encoding="utf-8").splitlines()) <= 110
+    checked = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--check", "--line-length", "110", path], check=False
+    )
+    assert checked.returncode == 0

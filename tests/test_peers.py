@@ -227,3 +227,26 @@ def test_who_was_named_is_named_again_when_peers_are_kept(world):
 def test_nobody_is_named_beyond_two_hundred_km(world):
     both = pd.concat([world.fit.peers, world.fit.alternatives])
     assert (both["km"] > 200).any() and (both.loc[both["named"], "km"] <= 200).all()
+
+
+def test_naming_and_closeness_follow_the_parameters(world):
+    def found(**changes):
+        return find_peers(
+            world.schools,
+            world.baseline,
+            world.context.weights,
+            world.links,
+            make(**{**PARAMETERS.model_dump(), **changes}),
+        )
+
+    def named(fit):
+        return pd.concat([fit.peers, fit.alternatives]).query("named")
+
+    near, surer = found(named_within_km=30.0), found(named_z=2.5)
+    assert named(world.fit)["km"].max() > 30 >= named(near)["km"].max()
+    assert 0 < len(named(surer)) < len(named(world.fit))
+    assert found(near_equals_searched=0, near_equals_listed=0).alternatives.empty
+    assert len(found(near_equals_listed=0).alternatives) < len(world.fit.alternatives)
+    assert (found(very_close_share=0.5).peers["closeness"] == "very close").mean() == pytest.approx(
+        0.5, abs=0.01
+    )

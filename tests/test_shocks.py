@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.base.params import DEFAULT
+from helpers.base.params import DEFAULT, make
 from helpers.monitor.known_events import check_calendar, read_calendar
 from helpers.monitor.shocks import MEASURES, days_lost, find, finest, neighbours_median, season_residuals
 from helpers.monitor.snapshots import clean
@@ -66,7 +66,7 @@ def test_a_closure_raises_no_rate(found):
 
 
 def test_quiet_series_give_few_alarms_at_the_stated_rate(quiet_series):
-    result = find(quiet_series.periods, alarm_rate=0.001)
+    result = find(quiet_series.periods, make(shock_alarm_share=0.001))
     la = result.scores[result.scores["geography"] == "la"]
     alarms, tested = int(la["alarm"].sum()), int(la["z"].notna().sum())
     assert tested > 8_000
@@ -76,7 +76,7 @@ def test_quiet_series_give_few_alarms_at_the_stated_rate(quiet_series):
 
 
 def test_a_lower_alarm_rate_never_gives_more_alarms(planted):
-    many, few = find(planted.periods, alarm_rate=0.02), find(planted.periods, alarm_rate=0.0005)
+    many, few = (find(planted.periods, make(shock_alarm_share=s)) for s in (0.02, 0.0005))
     assert few.scores["alarm"].sum() <= many.scores["alarm"].sum()
 
 
@@ -240,3 +240,11 @@ def test_the_calendar_is_sound():
         "South West",
     }
     assert {area for areas in calendar["areas"] for area in areas} <= known
+
+
+def test_what_is_large_enough_to_matter_follows_the_run(planted):
+    usual, strict = find(planted.periods), find(planted.periods, make(shock_illness_pp=50.0))
+    assert (usual.shocks["code"] == "illness").any() and not (
+        strict.scores.query("alarm")["measure"] == "illness"
+    ).any()
+    assert (find(planted.periods, make(shock_least_z=9.0)).thresholds["threshold"] >= 9.0).all()

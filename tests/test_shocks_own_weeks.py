@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.base.params import make
 from helpers.monitor import own_weeks
 from helpers.monitor.own_weeks import area_weeks, in_extract, roll_jumps
 from helpers.monitor.snapshots import clean
@@ -90,3 +91,8 @@ def test_an_area_gives_its_rate_to_each_week_of_a_window():
     weeks = area_weeks(periods, "la", AREA, "primary")
     assert not weeks.duplicated(["year", "week_commencing"]).any()
     assert weeks["week_commencing"].dt.day_of_week.eq(0).all() and len(weeks) > 40 * len(YEARS)
+
+
+def test_what_stands_out_in_own_weeks_follows_the_run():
+    ill = weeks_of_a_school(illness_sessions={7: 200.0})
+    assert len(in_extract(ill, NO_AREA)) and in_extract(ill, NO_AREA, make(shock_own_weeks_pp=50.0)).empty

@@ -224,3 +224,11 @@ def test_every_school_has_one_answer_and_nobody_is_listed_without_verdicts(drawn
         if row.tier != "talk_to_us":
             before = by_year[year_before(last)]
             assert before[2] in VERDICTS[1:3] and before[1] > 0.5 and by_year[last][1] > 0.5
+
+
+def test_who_is_listed_follows_the_thresholds():
+    rows = both_years(100_000, 0.8, 0.6) + both_years(100_001, 1.6, 2.0)
+    register = schools(["assessed"] * 2)
+    assert answer(register, rows) == {100_000: "light_touch", 100_001: "intensive"}
+    assert answer(register, rows, make(light_z=0.7)) == {100_001: "intensive"}
+    assert answer(register, rows, make(intensive_z=1.7)) == {100_000: "light_touch", 100_001: "light_touch"}

@@ -123,6 +123,31 @@ class Parameters(BaseModel):
         ge=1,
         le=3,
     )
+    near_equals_searched: int = _choice(
+        40,
+        "schools behind the similar ones that are searched for near-equals",
+        "peers",
+        "of schools above their context 63 % have three named without near-equals, 92 % with them",
+        ge=0,
+        le=200,
+    )
+    near_equals_listed: int = _choice(
+        10, "near-equals that are listed even when not named", "peers", ge=0, le=200
+    )
+    very_close_share: float = _choice(
+        0.25, "share of the phase's pairs that are called very close, the nearest ones", "peers", gt=0, lt=1
+    )
+    close_share: float = _choice(
+        0.75, "share of the phase's pairs that are called close or very close", "peers", gt=0, lt=1
+    )
+    fairly_close_share: float = _choice(
+        0.96,
+        "share of the phase's pairs that are called at least fairly close",
+        "peers",
+        "a school whose pairs are on average beyond it is told that it has no close peers: few are",
+        gt=0,
+        lt=1,
+    )
     named_max: int = _choice(4, "most schools named as doing better", "peers", ge=0, le=10)
     named_cap: int = _choice(30, "most reports in which one school may be named", "peers", ge=1, le=1000)
     named_z: float = _choice(
@@ -189,6 +214,61 @@ class Parameters(BaseModel):
     )
     promise_kept: bool = _choice(
         True, "a published rate that reached the minimum in the report is never called missed", "monitor"
+    )
+    shock_least_z: float = _choice(
+        3.5,
+        "no week below this many median absolute deviations stands out",
+        "monitor",
+        "Iglewicz and Hoaglin (1993)",
+        ge=0,
+        le=20,
+    )
+    shock_absence_pp: float = _choice(
+        0.5, "least excess of an area's absence in a week that matters", "monitor", ge=0, le=50
+    )
+    shock_illness_pp: float = _choice(
+        0.3, "least excess of an area's illness in a week that matters", "monitor", ge=0, le=50
+    )
+    shock_religious_pp: float = _choice(
+        0.2, "least excess of an area's religious observance in a week that matters", "monitor", ge=0, le=50
+    )
+    shock_holiday_pp: float = _choice(
+        0.3, "least excess of an area's term-time holidays in a week that matters", "monitor", ge=0, le=50
+    )
+    shock_excluded_pp: float = _choice(
+        0.2, "least excess of an area's exclusions in a week that matters", "monitor", ge=0, le=50
+    )
+    shock_lost_days: float = _choice(
+        0.25,
+        "least loss of school days per pupil of an area in a window that matters",
+        "monitor",
+        "a day's strike that shuts a quarter of the schools",
+        ge=0,
+        le=5,
+    )
+    shock_own_weeks_pp: float = _choice(
+        2.0,
+        "least excess in a school's own week that matters",
+        "monitor",
+        "one school's weeks vary more than an area's",
+        ge=0,
+        le=50,
+    )
+    too_early_share: float = _choice(
+        0.5,
+        "within the year it is too early to say while more than this share of its uncertainty is left",
+        "monitor",
+        "nothing is said before the greater part is known",
+        ge=0,
+        le=1,
+    )
+    roll_step_pct: float = _choice(
+        10.0,
+        "step of the roll within the year that is a reason to look at the target again",
+        "monitor",
+        "half of what reopens a target between years",
+        gt=0,
+        le=100,
     )
     roll_change_pct: float = _choice(
         20.0, "change of the roll that reopens a target", "monitor", gt=0, le=100
@@ -293,6 +373,13 @@ class Parameters(BaseModel):
             raise ValueError(f"min_ask_pp {self.min_ask_pp} is above max_ask_pp {self.max_ask_pp}")
         if self.light_z > self.intensive_z:
             raise ValueError(f"light_z {self.light_z} is above intensive_z {self.intensive_z}")
+        if not self.very_close_share <= self.close_share <= self.fairly_close_share:
+            raise ValueError("very_close_share, close_share and fairly_close_share must be in rising order")
+        if self.near_equals_listed > self.near_equals_searched:
+            raise ValueError(
+                f"near_equals_listed {self.near_equals_listed} is above near_equals_searched "
+                f"{self.near_equals_searched}"
+            )
         if not self.min_ask_pp <= self.national_path_pp <= self.max_ask_pp:
             raise ValueError(
                 "national_path_pp must lie between min_ask_pp and max_ask_pp: no set of asks within them "

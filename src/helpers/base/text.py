@@ -69,8 +69,8 @@ REASONS = {
         "on, so we set no minimum.",
     ),
     "tiny": (
-        "Fewer than 30 pupils",
-        "This school has fewer than 30 pupils. One or two pupils can move its rate by several points, so "
+        "Too few pupils",
+        "This school has very few pupils. One or two pupils can move its rate by several points, so "
         "a target would mostly measure "
         "luck. We set no minimum.",
     ),

@@ -143,5 +143,5 @@ def verdict_z(
     nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in NO_SHOCKS.items()})
     outcomes = pair[["urn"]].assign(absence_pct=pair["y_next"], year=years[1])
     moved = verdicts.movement(area_rates, pair, *years)
-    told = verdicts.verdicts(base, asks, outcomes, moved, nothing)
+    told = verdicts.verdicts(base, asks, outcomes, moved, nothing, rules=run)
     return told.loc[told["z"].notna(), ["urn", "z"]].reset_index(drop=True)

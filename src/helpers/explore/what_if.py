@@ -380,7 +380,7 @@ def choose(
 
 def why(world: World, urn: int, peer_urn: int) -> pd.DataFrame:
     """Feature by feature why two schools are (not) close: `peers.why`."""
-    return peers.why(world.register, world.weights, urn, peer_urn)
+    return peers.why(world.register, world.weights, urn, peer_urn, world.run.winsor_sd)
 
 
 def as_run(world: World, now: WhatIf, name: str) -> compare.Run:

@@ -221,7 +221,7 @@ def one_pupil(fit: CrossFit, names: list[str], roll: np.ndarray) -> np.ndarray:
 
 
 def fit_context(
-    register: pd.DataFrame, seed: int = 2025, learnt_share: float = DEFAULT.learnt_share
+    register: pd.DataFrame, seed: int = DEFAULT.seed, learnt_share: float = DEFAULT.learnt_share
 ) -> ContextFit:
     """Context-expected absence of every assessed primary and secondary school.
 

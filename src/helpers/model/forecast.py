@@ -235,8 +235,8 @@ def fit_forecast(
     context_fit: ContextFit,
     register: pd.DataFrame,
     panel: pd.DataFrame,
-    seed: int = 2025,
-    primary_lambda: float = 0.80,
+    seed: int = DEFAULT.seed,
+    primary_lambda: float = DEFAULT.primary_lambda,
     primary_spread: float = DEFAULT.primary_spread,
 ) -> ForecastFit:
     """Baseline, spread and intervals of every assessed school.

@@ -163,7 +163,7 @@ def course(run: Parameters, weeks: pd.DataFrame, all_paths: pd.DataFrame) -> pd.
     from helpers.monitor import progress
 
     so_far = progress.latest(weeks, all_paths)
-    read = progress.read_progress(so_far, all_paths, run.noise_z) if len(so_far) else so_far
+    read = progress.read_progress(so_far, all_paths, run) if len(so_far) else so_far
     wanted = ["urn", "school_week", "absence_pct", "target_pct", "lower_pct", "upper_pct", "course", "words"]
     return read[[name for name in wanted if name in read]]
 
@@ -208,11 +208,11 @@ def control_figure(lines: pd.DataFrame) -> go.Figure:
     )
 
 
-def roll_jumps(weeks: pd.DataFrame) -> pd.DataFrame:
+def roll_jumps(run: Parameters, weeks: pd.DataFrame) -> pd.DataFrame:
     """Steps of the roll in schools' own weeks: a reason to look at a target again."""
     from helpers.monitor import own_weeks as own
 
-    return own.roll_jumps(weeks)
+    return own.roll_jumps(weeks, run.roll_step_pct)
 
 
 def counted(verdicts: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.monitor.shocks import LEAST_Z, MAD, PARTS, finest
+from helpers.base.params import DEFAULT, Parameters
+from helpers.monitor.shocks import MAD, PARTS, finest
 
 EXTRACT = {
     "illness_sessions": "illness",
@@ -19,7 +20,7 @@ EXTRACT = {
     "excluded_sessions": "exclusions",
 }
 LEAST_WEEKS, YEAR_WEEKS = 8, 38
-LEAST_OWN_MAD, LEAST_OWN_PP = 0.3, 2.0  # a school's own weeks, points
+LEAST_OWN_MAD = 0.3  # points: a school that reports the same rate every week has no spread to divide by
 
 
 def area_weeks(periods: pd.DataFrame, geography: str, area: str, phase: str) -> pd.DataFrame:
@@ -50,13 +51,14 @@ def beside_area(weeks: pd.DataFrame, area: pd.DataFrame, rate: pd.Series, column
     return rate - theirs[column].set_axis(weeks.index)
 
 
-def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
+def in_extract(weeks: pd.DataFrame, area: pd.DataFrame, rules: Parameters = DEFAULT) -> pd.DataFrame:
     """Shocks in a school's own weeks, with the columns of a recorded shock (scope `school`).
 
     `weeks` of `sources.own_extract.whole_school`; `area` of `area_weeks` (may be empty), the same for all
-    schools of `weeks`. A reason stands out when the rate less the area's is 3.5 MADs and 2 points above the
-    year's median of that difference. A closure (code Y) is a week in which that share of sessions was lost;
-    it moves no rate (effect 0). Fewer than eight weeks in a year: nothing is said.
+    schools of `weeks`. A reason stands out when the rate less the area's is `shock_least_z` MADs and
+    `shock_own_weeks_pp` points above the year's median of that difference. A closure (code Y) is a week
+    in which that share of sessions was lost; it moves no rate (effect 0). Fewer than eight weeks in a
+    year: nothing is said.
     """
     found = []
     for (urn, year), mine in weeks.groupby(["urn", "year"]):
@@ -72,7 +74,8 @@ def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
         for code, net in series.items():
             excess = net - net.median()
             spread = MAD * excess.abs().median()
-            for i in excess[(excess > LEAST_Z * max(spread, LEAST_OWN_MAD)) & (excess >= LEAST_OWN_PP)].index:
+            clear = excess > rules.shock_least_z * max(spread, LEAST_OWN_MAD)
+            for i in excess[clear & (excess >= rules.shock_own_weeks_pp)].index:
                 share = mine.at[i, "possible_sessions"] / (mine["possible_sessions"].mean() * YEAR_WEEKS)
                 effect = 0.0 if code == "closure" else excess[i] * share
                 week = mine.at[i, "week_commencing"]
@@ -86,8 +89,8 @@ def in_extract(weeks: pd.DataFrame, area: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns).assign(scope="school", phase="", entered_by="own extract")
 
 
-def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
-    """Weeks at which a school's roll steps by more than `change_pct`: urn, week_commencing, roll_before,
+def roll_jumps(weeks: pd.DataFrame, least_pct: float = DEFAULT.roll_step_pct) -> pd.DataFrame:
+    """Weeks at which a school's roll steps by more than `least_pct`: urn, week_commencing, roll_before,
     roll_after, change_pct.
 
     Medians of the three weeks before and the three from then on, so that one wrong week is no jump; of
@@ -98,7 +101,7 @@ def roll_jumps(weeks: pd.DataFrame, change_pct: float = 10.0) -> pd.DataFrame:
         before = mine["pupils"].rolling(3).median().shift()
         after = mine["pupils"][::-1].rolling(3).median()[::-1]
         step = 100 * (after / before - 1)
-        big = step[step.abs() > change_pct]
+        big = step[step.abs() > least_pct]
         runs = mine.index.get_indexer(big.index) - np.arange(len(big))
         for _, week in mine["pupils"].diff().abs()[big.index].groupby(runs):
             i = week.idxmax()

@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from scipy.stats import norm
 
-from helpers.base.params import DEFAULT
+from helpers.base.params import DEFAULT, Parameters
 from helpers.base.years import year_before
 from helpers.monitor.snapshots import LAST_WEEK_FROM, first_monday, school_week
 
@@ -222,18 +222,13 @@ def path(
     return out[[*columns, "lower_pct", "upper_pct"]].sort_values(["urn", "school_week"], ignore_index=True)
 
 
-def read_progress(
-    so_far: pd.DataFrame,
-    paths: pd.DataFrame,
-    noise_z: float = DEFAULT.noise_z,
-    too_early: float = 0.5,
-) -> pd.DataFrame:
+def read_progress(so_far: pd.DataFrame, paths: pd.DataFrame, rules: Parameters = DEFAULT) -> pd.DataFrame:
     """Each school's rate so far against its path.
 
     `so_far`: urn, school_week, absence_pct (cumulative, %). `paths` of `path`. Out: those rows with
-    target_pct, shortfall_pp, z, course (`COURSE`) and words. Off course beyond `noise_z` usual errors of that
-    week; too early to say while more than `too_early` of the year's uncertainty is left. Schools without a
-    path get no row.
+    target_pct, shortfall_pp, z, course (`COURSE`) and words. Too early to say while more than
+    `too_early_share` of the year's uncertainty is left; noise ends at `noise_z`. Schools without a path get
+    no row.
     """
     out = so_far[["urn", "school_week", "absence_pct"]].merge(
         paths, on=["urn", "school_week"], validate="1:1"
@@ -244,13 +239,14 @@ def read_progress(
     )  # at the year's end nothing is left to chance
     out["z"] = (out["shortfall_pp"] / out["sd_pp"]).where(out["sd_pp"] > 0, certain.fillna(0.0))
     course = np.select(
-        [out["left"] > too_early, out["shortfall_pp"] <= 0, ~(out["z"] > noise_z)],
+        [out["left"] > rules.too_early_share, out["shortfall_pp"] <= 0, ~(out["z"] > rules.noise_z)],
         [COURSE[3], COURSE[0], COURSE[1]],
         COURSE[2],
     )
     out["course"] = pd.Series(course, index=out.index, dtype="str")
+    most = "half" if rules.too_early_share == 0.5 else f"{100 * rules.too_early_share:g} %"
     words = {
-        "too_early": "Too early to say: more than half of what decides a year is still to come.",
+        "too_early": f"Too early to say: more than {most} of what decides a year is still to come.",
         "on_course": "On course: no higher than the path to the target.",
         "within_noise": "Above the path by no more than chance moves a school at this time of year.",
         "off_course_by_more_than_noise": (

@@ -16,16 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.base.params import DEFAULT
+from helpers.base.params import DEFAULT, Parameters
 from helpers.records.vocabulary import NAMES, weekdays
 
-MEASURES = {  # measure -> (column, name of a shock in it, least scale, least size that matters)
-    "absence": ("absence_pct", "", 0.10, 0.50),
-    "illness": ("illness_pct", "illness", 0.10, 0.30),
-    "religious": ("religious_pct", "religious_observance", 0.02, 0.20),
-    "holiday": ("holiday_pct", "holidays", 0.05, 0.30),
-    "excluded": ("excluded_pct", "exclusions", 0.02, 0.20),
-    "days_lost": ("days_per_pupil", "closure", 0.05, 0.25),
+MEASURES = {  # measure -> (column, name of a shock in it, least scale, parameter: least size that matters)
+    "absence": ("absence_pct", "", 0.10, "shock_absence_pp"),
+    "illness": ("illness_pct", "illness", 0.10, "shock_illness_pp"),
+    "religious": ("religious_pct", "religious_observance", 0.02, "shock_religious_pp"),
+    "holiday": ("holiday_pct", "holidays", 0.05, "shock_holiday_pp"),
+    "excluded": ("excluded_pct", "exclusions", 0.02, "shock_excluded_pp"),
+    "days_lost": ("days_per_pupil", "closure", 0.05, "shock_lost_days"),
 }
 PARTS = {
     "illness_pct": "illness",
@@ -59,7 +59,6 @@ SHOCKS = [
 ]
 MAD = 1.4826  # median absolute deviation to standard deviation
 HALF = 0.5
-LEAST_Z = 3.5
 QUIET_Z = 1.5
 ONE_YEAR = 0.5  # what a score counts that rests on one other year
 NEIGHBOURS = 3
@@ -276,13 +275,13 @@ def quiet(scores: pd.DataFrame) -> pd.Series:
     ).eq(True)
 
 
-def set_thresholds(scores: pd.DataFrame, alarm_rate: float = DEFAULT.shock_alarm_share) -> pd.DataFrame:
-    """Threshold of each geography, phase and measure: the score that only `alarm_rate` of quiet windows
-    exceed, and never below 3.5.
+def set_thresholds(scores: pd.DataFrame, rules: Parameters = DEFAULT) -> pd.DataFrame:
+    """Threshold of each geography, phase and measure: the score that only `shock_alarm_share` of quiet
+    windows exceed, and never below `shock_least_z`.
 
-    England has too few windows for a quantile and gets 3.5. The rate is measured, too, on each year with the
-    threshold of the other years. Out: geography, phase, measure, threshold, windows_tested, quiet_windows,
-    asked, measured (share of left-out quiet windows that alarm).
+    England has too few windows for a quantile and gets `shock_least_z`. The rate is measured, too, on each
+    year with the threshold of the other years. Out: geography, phase, measure, threshold, windows_tested,
+    quiet_windows, asked, measured (share of left-out quiet windows that alarm).
     """
     rows = []
     calm = scores[quiet(scores) & scores["z"].notna()]
@@ -293,12 +292,22 @@ def set_thresholds(scores: pd.DataFrame, alarm_rate: float = DEFAULT.shock_alarm
         few = geography == "england" or mine["year"].nunique() < 2
         alarms = 0
         for year in mine["year"].unique():
-            limit = LEAST_Z if few else _limit(mine.loc[mine["year"] != year, "z"], alarm_rate)
-            alarms += int(_alarms(mine[mine["year"] == year], measure, limit).sum())
-        limit = LEAST_Z if few else _limit(mine["z"], alarm_rate)
+            others = mine.loc[mine["year"] != year, "z"]
+            limit = rules.shock_least_z if few else _limit(others, rules)
+            alarms += int(_alarms(mine[mine["year"] == year], measure, limit, rules).sum())
+        limit = rules.shock_least_z if few else _limit(mine["z"], rules)
         measured = alarms / len(mine) if len(mine) else np.nan
         rows.append(
-            (geography, phase, measure, limit, int(group["z"].notna().sum()), len(mine), alarm_rate, measured)
+            (
+                geography,
+                phase,
+                measure,
+                limit,
+                int(group["z"].notna().sum()),
+                len(mine),
+                rules.shock_alarm_share,
+                measured,
+            )
         )
     columns = [
         "geography",
@@ -313,21 +322,17 @@ def set_thresholds(scores: pd.DataFrame, alarm_rate: float = DEFAULT.shock_alarm
     return pd.DataFrame(rows, columns=columns)
 
 
-def _limit(z: pd.Series, alarm_rate: float) -> float:
-    return max(LEAST_Z, float(np.quantile(z, 1 - alarm_rate)))
+def _limit(z: pd.Series, rules: Parameters) -> float:
+    return max(rules.shock_least_z, float(np.quantile(z, 1 - rules.shock_alarm_share)))
 
 
-def _alarms(scores: pd.DataFrame, measure: str, limit: float) -> pd.Series:
+def _alarms(scores: pd.DataFrame, measure: str, limit: float, rules: Parameters) -> pd.Series:
     """Rows above the threshold that are also large enough to matter."""
-    return (scores["z"] > limit) & (scores["residual"] >= MEASURES[measure][3])
+    return (scores["z"] > limit) & (scores["residual"] >= getattr(rules, MEASURES[measure][3]))
 
 
-def find(
-    periods: pd.DataFrame,
-    alarm_rate: float = DEFAULT.shock_alarm_share,
-    believable_pp: float = DEFAULT.shock_believable_pp,
-) -> Found:
-    """Shocks in the usable periods of `snapshots.clean`.
+def find(periods: pd.DataFrame, rules: Parameters = DEFAULT) -> Found:
+    """Shocks in the usable periods of `snapshots.clean`, by the run's parameters `shock_...`.
 
     Out: `Found`; `shocks` has shock_id, geography, area, area_name, la_ons_code, region_name, phase, year,
     start, end, code, words, windows, peak_z, excess_pp (of the rate in those weeks; 0 for closures),
@@ -337,23 +342,26 @@ def find(
     """
     rows = finest(periods)
     scores = pd.concat([score(rows, measure) for measure in MEASURES], ignore_index=True)
-    thresholds = set_thresholds(scores, alarm_rate)
+    thresholds = set_thresholds(scores, rules)
     keys = ["geography", "phase", "measure"]
     limits = thresholds.set_index(keys)["threshold"]
     scores["threshold"] = limits.reindex(pd.MultiIndex.from_frame(scores[keys])).to_numpy()
     scores["alarm"] = False
     for measure, group in scores.groupby("measure"):
-        scores.loc[group.index, "alarm"] = (group["z"] > group["threshold"]) & _alarms(group, measure, 0.0)
+        enough = _alarms(group, measure, 0.0, rules)
+        scores.loc[group.index, "alarm"] = (group["z"] > group["threshold"]) & enough
     untested = (
         scores[scores["z"].isna()]
         .groupby(["geography", "measure", "year"], as_index=False)
         .size()
         .rename(columns={"size": "windows"})
     )
-    return Found(_episodes(_name(scores, rows), rows, believable_pp), scores, thresholds, untested)
+    return Found(
+        _episodes(_name(scores, rows, rules), rows, rules.shock_believable_pp), scores, thresholds, untested
+    )
 
 
-def _name(scores: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
+def _name(scores: pd.DataFrame, periods: pd.DataFrame, rules: Parameters) -> pd.DataFrame:
     """The alarms with `code` and `excess_pp`: of a reason, its own; of overall absence, the part that makes
     up at least half of the excess.
     """
@@ -373,10 +381,10 @@ def _name(scores: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
     alarms["excess_pp"] = alarms["residual"].where(alarms["measure"] != "days_lost", 0.0)
     alarms["days_lost"] = alarms["residual"].where(alarms["measure"] == "days_lost", 0.0)
     alarms = alarms.sort_values("excess_pp", ascending=False).drop_duplicates([*KEY, "code"]).sort_index()
-    return _less_named(alarms)
+    return _less_named(alarms, rules.shock_absence_pp)
 
 
-def _less_named(alarms: pd.DataFrame) -> pd.DataFrame:
+def _less_named(alarms: pd.DataFrame, least_pp: float) -> pd.DataFrame:
     """Takes the excess of named reasons off the general excess of the same window, so that no session counts
     twice.
     """
@@ -384,7 +392,7 @@ def _less_named(alarms: pd.DataFrame) -> pd.DataFrame:
     named = alarms[~general].groupby(KEY)["excess_pp"].sum()
     already = named.reindex(pd.MultiIndex.from_frame(alarms[KEY])).fillna(0.0).to_numpy()
     alarms["excess_pp"] = alarms["excess_pp"] - np.where(general, already, 0.0)
-    return alarms[~general | (alarms["excess_pp"] >= MEASURES["absence"][3])]
+    return alarms[~general | (alarms["excess_pp"] >= least_pp)]
 
 
 def _episodes(alarms: pd.DataFrame, periods: pd.DataFrame, believable_pp: float) -> pd.DataFrame:

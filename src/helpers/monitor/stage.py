@@ -71,8 +71,9 @@ def build(
     register, years = ingest["register"], followed(release)
     cleaned = snapshots.clean(ingest["attendance"])
     rules = parameters or DEFAULT
-    found = shocks.find(cleaned.periods, rules.shock_alarm_share, rules.shock_believable_pp)
-    own = own_shocks(records["own_weeks"], cleaned.periods, register, records["recorded_shocks"].columns)
+    found = shocks.find(cleaned.periods, rules)
+    columns = records["recorded_shocks"].columns
+    own = own_shocks(records["own_weeks"], cleaned.periods, register, columns, rules)
     noted = pd.concat(
         [f for f in (records["recorded_shocks"], own) if len(f)] or [records["recorded_shocks"]],
         ignore_index=True,
@@ -152,13 +153,17 @@ def inputs(attendance: pd.DataFrame, panel: pd.DataFrame, records: dict, release
 
 
 def own_shocks(
-    weeks: pd.DataFrame, periods: pd.DataFrame, register: pd.DataFrame, columns: pd.Index
+    weeks: pd.DataFrame,
+    periods: pd.DataFrame,
+    register: pd.DataFrame,
+    columns: pd.Index,
+    rules: Parameters = DEFAULT,
 ) -> pd.DataFrame:
     """Shocks in the weeks that schools sent, each beside its region; `columns` of a recorded shock."""
     about, found = register.set_index("urn"), []
     for urn, mine in weeks.groupby("urn"):
         area = own_weeks.area_weeks(periods, "region", about.at[urn, "region_name"], about.at[urn, "phase"])
-        found.append(own_weeks.in_extract(mine, area).reindex(columns=columns))
+        found.append(own_weeks.in_extract(mine, area, rules).reindex(columns=columns))
     found = [f for f in found if len(f)]
     out = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
     return out.astype(

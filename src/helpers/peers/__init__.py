@@ -30,6 +30,11 @@ STAGE = Stage(
         "secondary_far",
         "winsor_sd",
         "near_equal",
+        "near_equals_searched",
+        "near_equals_listed",
+        "very_close_share",
+        "close_share",
+        "fairly_close_share",
         "named_max",
         "named_cap",
         "named_z",
@@ -45,14 +50,16 @@ def load(run: Parameters) -> Results:
     return STAGE.load(run)
 
 
-def why(register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int) -> pd.DataFrame:
+def why(
+    run: Parameters, register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int
+) -> pd.DataFrame:
     """Circumstance by circumstance, why two schools are close or not: feature, ours, theirs,
     share_of_distance, the largest first. Raises `NotFound` for a school that is not assessed, ValueError for
     schools of different phases.
     """
     from helpers.peers import search
 
-    return model.features_in_words(search.why(register, weights, urn, peer_urn))
+    return model.features_in_words(search.why(register, weights, urn, peer_urn, run.winsor_sd))
 
 
 def blocks(pairs: pd.DataFrame, register: pd.DataFrame) -> pd.DataFrame:

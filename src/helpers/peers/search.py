@@ -19,9 +19,7 @@ from helpers.model.features import design
 from helpers.peers.kept_peers import keep
 from helpers.peers.naming import name_schools
 
-ALTERNATIVES = 40  # searched for schools to name
-LISTED = 10  # listed beside the peers even when not named
-CHUNK = 400
+CHUNK = 400  # schools compared with all others at a time: memory, not results
 WIDER = {
     "infant": ["primary"],
     "junior": ["primary"],
@@ -237,7 +235,9 @@ def find_peers(
     for phase, space in coordinates(register, weights, p.winsor_sd).items():
         space = space[space.index.isin(baseline["urn"])]
         here = info.loc[space.index]
-        found, widened = _search(space, here, linked, p.peers_k, p.region_penalty, far[phase], ALTERNATIVES)
+        found, widened = _search(
+            space, here, linked, p.peers_k, p.region_penalty, far[phase], p.near_equals_searched
+        )
         if frozen is not None:
             allowed = _still_compared(frozen, here, linked, widened)
             place = pd.DataFrame(with_place(space, here, far[phase]), index=space.index)
@@ -275,14 +275,14 @@ def find_peers(
         (pairs["rank"] <= p.peers_k) | (pairs["distance"] <= reach) | pairs["was_named"]
     ].reset_index(drop=True)
     is_peer = pairs["rank"] <= p.peers_k
-    thresholds = _thresholds(pairs[is_peer])
+    thresholds = _thresholds(pairs[is_peer], [p.very_close_share, p.close_share, p.fairly_close_share])
     edges = thresholds.set_index("phase")
     pairs["closeness"] = "not close"
     for word in reversed(CLOSENESS[:-1]):
         pairs.loc[pairs["distance"] <= pairs["phase"].map(edges[word]), "closeness"] = word
     pairs["named"] = name_schools(pairs, p.named_max, p.named_cap, p.named_within_km)
     summary = _summary(pairs, is_peer, codes, edges)
-    listed = ~is_peer & (pairs["named"] | (pairs["rank"] <= p.peers_k + LISTED))
+    listed = ~is_peer & (pairs["named"] | (pairs["rank"] <= p.peers_k + p.near_equals_listed))
     return PeerFit(
         pairs.loc[is_peer, PEER_COLUMNS].reset_index(drop=True),
         pairs.loc[listed, PEER_COLUMNS].reset_index(drop=True),
@@ -291,12 +291,12 @@ def find_peers(
     )
 
 
-def _thresholds(peers: pd.DataFrame) -> pd.DataFrame:
-    """Distances up to which a pair is called very close, close, fairly close: the 25th, 75th and 96th
-    percentile of all pairs of peers of the phase.
+def _thresholds(peers: pd.DataFrame, shares: list[float]) -> pd.DataFrame:
+    """Distances up to which a pair is called very close, close, fairly close: quantiles, at `shares`, of all
+    pairs of peers of the phase.
     """
     rows = [
-        {"phase": phase, **dict(zip(CLOSENESS[:3], g["distance"].quantile([0.25, 0.75, 0.96]), strict=True))}
+        {"phase": phase, **dict(zip(CLOSENESS[:3], g["distance"].quantile(shares), strict=True))}
         for phase, g in peers.groupby("phase")
     ]
     return pd.DataFrame(rows)
@@ -324,13 +324,19 @@ def _summary(
     return out.reset_index()
 
 
-def why(register: pd.DataFrame, weights: pd.DataFrame, urn: int, peer_urn: int) -> pd.DataFrame:
+def why(
+    register: pd.DataFrame,
+    weights: pd.DataFrame,
+    urn: int,
+    peer_urn: int,
+    winsor_sd: float = DEFAULT.winsor_sd,
+) -> pd.DataFrame:
     """Feature by feature, why two schools are (not) close: feature, ours, theirs, share_of_distance (shares
     of the squared distance, before any penalty).
 
     Raises `NotFound` for a URN that is not assessed, ValueError for schools of different phases.
     """
-    for phase, space in coordinates(register, weights).items():
+    for phase, space in coordinates(register, weights, winsor_sd).items():
         if urn in space.index and peer_urn in space.index:
             features = list(weights.loc[weights["phase"] == phase, "feature"])
             raw = design(register[register["urn"].isin([urn, peer_urn])].set_index("urn"))[features]

@@ -247,7 +247,7 @@ def _page(run: Parameters, title: str, verdicts, years, shocks, noted, inputs) -
         "inputs": [(r.input[0].upper() + r.input[1:], r.found) for r in inputs.itertuples() if r.there],
         "verdict_words": list(WORDS.values()),
         "counts": counts,
-        "spreads": [chart for year in years if (chart := spread(verdicts, year))],
+        "spreads": [chart for year in years if (chart := spread(verdicts, year, run.noise_z))],
         "rows": [_row(r) for r in rows.head(MOST_ROWS).to_dict("records")],
         "more": number(len(rows) - MOST_ROWS) if len(rows) > MOST_ROWS else "",
         "n_shocks": plural(len(shocks), "shock"),
@@ -260,8 +260,10 @@ def _page(run: Parameters, title: str, verdicts, years, shocks, noted, inputs) -
     }
 
 
-def spread(verdicts: pd.DataFrame, year: str) -> dict | None:
-    """How far schools were from their target in units of what chance does, as a chart and in words."""
+def spread(verdicts: pd.DataFrame, year: str, noise_z: float) -> dict | None:
+    """How far schools were from their target in units of what chance does, as a chart and in words; chance
+    ends at `noise_z`.
+    """
     z = verdicts.loc[(verdicts["year"] == year) & verdicts["z"].notna(), "z"]
     if len(z) < 10:
         return None
@@ -269,11 +271,11 @@ def spread(verdicts: pd.DataFrame, year: str) -> dict | None:
     heights, _ = np.histogram(z.clip(-2.99, 3.99), edges)
     title = f"Distance from the target in {year_words(year)}, in usual yearly errors"
     told = (
-        f"{plural(len(z), 'school')}. Left of 0: better than asked. Right of 1.28: more than chance "
-        "makes likely. End bars hold what lies beyond."
+        f"{plural(len(z), 'school')}. Left of 0: better than asked. Right of {noise_z:g}: more than "
+        "chance makes likely. End bars hold what lies beyond."
     )
     bins = list(zip(edges[:-1].tolist(), heights.tolist(), strict=True))
-    marks = [(0.0, "on target"), (1.28, "more than noise")]
+    marks = [(0.0, "on target"), (noise_z, "more than noise")]
     return {
         "title": title,
         "svg": charts.histogram(f"z-{year}", title, bins, 0.5, marks, told, ""),
