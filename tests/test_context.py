@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from helpers import model
 from helpers.model.additive import AdditiveRidge
 from helpers.model.context import fit_context
 from helpers.model.explain import tree_contributions
@@ -126,3 +129,20 @@ def test_the_additive_models_parts_add_up_to_its_prediction():
     model = AdditiveRidge().fit(x, np.abs(x[:, 0]) + x[:, 1], np.ones(200))
     parts, intercept = model.contributions(x, np.array([0, 0, 1, 2]), 3)
     np.testing.assert_allclose(parts.sum(axis=1) + intercept, model.predict(x), atol=1e-10)
+
+
+def test_what_the_drivers_do_not_explain_is_nothing_and_a_changed_part_is_noticed(schools, fitted):
+    results = SimpleNamespace(model={"phase_mean": fitted.phase_mean})
+    about = schools[["urn", "phase"]]
+    assert model.not_explained(about, fitted.drivers, fitted.expected, results) < 1e-9
+    changed = fitted.drivers.copy()
+    changed.loc[changed.index[0], "contribution_pp"] += 0.25
+    assert model.not_explained(about, changed, fitted.expected, results) == pytest.approx(0.25)
+
+
+def test_no_feature_is_shown_under_its_raw_name(fitted):
+    shown = model.features_in_words(fitted.weights)
+    assert not shown["feature"].str.contains("_").any()
+    assert len(shown) == len(fitted.weights) and shown["weight"].equals(fitted.weights["weight"])
+    missing = model.features_in_words(pd.DataFrame({"feature": ["fsm_pct", "fsm_pct_missing"]}))["feature"]
+    assert missing[1] == f"{missing[0]} (not known)"

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from helpers import expectations
+from helpers.base.years import SCHOOL_DAYS
 from helpers.expectations.formula import (
     COLUMNS,
     best_quartile,
@@ -238,3 +240,60 @@ def test_the_range_of_a_small_special_school_is_wider_and_holds_what_it_says_in_
     assert 0.72 < inside[small].mean() < 0.88 and 0.72 < inside[~small].mean() < 0.88
     width = table["upper_pct"] / table["lower_pct"]
     assert width[small].mean() > width[~small].mean()
+
+
+def _asked(**changes) -> pd.DataFrame:
+    """Ten secondary schools whose minimums keep every identity."""
+    n = 10
+    absence = np.linspace(4.0, 13.0, n)
+    frame = pd.DataFrame({"urn": range(100_000, 100_000 + n), "phase": "secondary", "absence_pct": absence})
+    parts = {
+        "return_to_normal_pp": 0.1,
+        "national_part_pp": 0.2,
+        "context_part_pp": 0.3,
+        "limits_part_pp": -0.1,
+    }
+    frame = frame.assign(**parts, ask_pp=0.5, target_absence_pct=absence - 0.5)
+    frame = frame.assign(minimum_attendance_pct=100 - frame["target_absence_pct"])
+    frame = frame.assign(chance_unaided=np.linspace(0.1, 1.0, n), chance_if_real=0.9)
+    attendance = {"la_attendance_pct": 92.0, "peers_best_quartile_attendance_pct": 95.0}
+    return frame.assign(**attendance, pre_pandemic_attendance_pct=np.nan, **changes)
+
+
+@pytest.mark.parametrize(
+    "column", ["context_part_pp", "ask_pp", "target_absence_pct", "minimum_attendance_pct"]
+)
+def test_every_identity_is_checked(column):
+    asked = _asked()
+    assert expectations.off_by(asked) < 1e-9
+    asked.loc[3, column] += 0.01
+    assert expectations.off_by(asked) == pytest.approx(0.01)
+
+
+def test_mean_chances_are_by_fifth_of_starting_absence_one_the_least():
+    by_start = expectations.by_start(_asked())
+    assert by_start["fifth"].tolist() == [1, 2, 3, 4, 5]
+    assert by_start["chance_unaided"].tolist() == pytest.approx([0.15, 0.35, 0.55, 0.75, 0.95])
+
+
+def test_the_ladder_has_every_rung_of_every_school_and_the_first_is_last_years_attendance():
+    asked = _asked()
+    ladder = expectations.ladder(asked)
+    assert len(ladder) == len(asked) * len(expectations.RUNGS)
+    first = ladder.loc[ladder["rung"] == "last year"].set_index("urn")["attendance_pct"]
+    assert first.tolist() == pytest.approx((100 - asked["absence_pct"]).tolist())
+
+
+def test_days_by_authority_are_the_ask_times_the_roll_times_the_school_year():
+    asked = _asked().head(3)
+    schools = pd.DataFrame({"urn": asked["urn"], "la_name": ["A", "B", "B"], "roll": [100.0, 200.0, 600.0]})
+    days = expectations.days_by_la(asked, schools).set_index("la_name")
+    assert list(days.index) == ["B", "A"] and days.at["B", "pupils"] == 800
+    assert days.at["A", "pupil_days"] == pytest.approx(0.005 * SCHOOL_DAYS * 100)
+    assert days["days_per_pupil"].tolist() == pytest.approx([0.005 * SCHOOL_DAYS] * 2)
+
+
+def test_one_schools_figures_are_shown_under_labels_with_units():
+    shown = expectations.one_school(_asked(), 100_003).set_index("quantity")["value"]
+    assert shown["Improvement asked on last year (pp)"] == "0.5000"
+    assert not shown.index.str.contains("_").any()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import cli
+from helpers import cli, explore
 from helpers.base.faults import NotFound
 from helpers.base.params import Parameters, make
 from helpers.base.paths import NOTEBOOKS
@@ -237,3 +237,11 @@ def test_the_notebooks_run_by_papermill_without_a_person(name, fitted, tmp_path)
     assert all(not cell.get("outputs") or cell.outputs[0].output_type != "error" for cell in done.cells)
     text = nbformat.writes(done)
     assert ("South West" in text) and ("widget-view" in text or name == "audit_school")
+
+
+def test_parts_and_circumstances_are_shown_in_words_with_the_same_figures(world, base):
+    urn, peer = base.peers[["urn", "peer_urn"]].iloc[0]
+    raw, shown = what_if.why(world, urn, peer), explore.why(world, urn, peer)
+    pd.testing.assert_frame_equal(shown.drop(columns="feature"), raw.drop(columns="feature"))
+    parts = explore.parts_in_words(what_if.parts(base, base, urn))
+    assert not pd.concat([shown["feature"], parts["part"]]).str.contains("_").any()

@@ -12,6 +12,7 @@ import sys
 import nbformat
 import pytest
 
+from helpers.base import contract
 from helpers.base.params import parameters_cell
 from helpers.base.paths import NOTEBOOKS
 from helpers.run.notebooks import read, steps
@@ -36,6 +37,20 @@ def test_a_notebook_opens_with_a_question_and_says_what_it_reads_and_writes(path
     assert first.splitlines()[0].startswith("# ") and first.splitlines()[0].endswith("?")
     for word in ("**Reads**", "**Writes**", "**Next**"):
         assert word in first, word
+
+
+@by_step
+def test_a_step_says_truly_which_results_it_reads_and_writes(path):
+    first, step = _cells(path, "markdown")[0].source, steps()[path.stem]
+    reads, writes = (re.search(rf"\*\*{word}\*\*(.*?)\*\*", first, re.S)[1] for word in ("Reads", "Writes"))
+    source = "\n".join(c.source for c in _cells(path, "code"))
+    read_by = set(contract.tables(region=True)) & set(re.findall(r'"(\w+)"', source)) - {path.stem}
+    for name in re.findall(r"`(\w+)\.parquet`", reads):
+        assert name in read_by, f"says that it reads {name}"
+    for file in step.writes:
+        assert re.search(rf"`{file.partition('.')[0]}(\.\w+|/)?`", writes), (
+            f"does not say that it writes {file}"
+        )
 
 
 @by_name
@@ -72,6 +87,9 @@ def test_committed_outputs_can_be_read_and_carry_no_trace_of_a_machine(path):
     for cell in _cells(path, "code"):
         kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
         assert not kinds - {"text/plain", "text/html", "text/markdown", "image/png"}, cell.source[:80]
+        assert 'class="dataframe"' not in json.dumps(cell.outputs).replace("\\", ""), (
+            f"a frame with its raw column names is shown: {cell.source[:80]}"
+        )
 
 
 @by_name

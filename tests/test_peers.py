@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import peers as room
 from helpers.base.faults import NotFound
 from helpers.base.params import make
 from helpers.model.context import fit_context
@@ -250,3 +251,23 @@ def test_naming_and_closeness_follow_the_parameters(world):
     assert (found(very_close_share=0.5).peers["closeness"] == "very close").mean() == pytest.approx(
         0.5, abs=0.01
     )
+
+
+def test_pairs_are_counted_by_block_and_a_pair_of_unlike_schools_is_seen():
+    register = pd.DataFrame({"urn": [1, 2, 3], "block": ["11-16", "11-16", "11-18 selective"]})
+    pairs = pd.DataFrame({"urn": [1, 1, 2], "peer_urn": [2, 3, 1]})
+    counted = room.blocks(pairs, register).set_index("block").loc["11-16"]
+    assert counted.to_dict() == {"schools": 2, "pairs": 3, "mixed": 1}
+
+
+def test_named_pairs_come_from_the_similar_schools_and_from_the_near_equals(world):
+    pairs = room.named(world.fit.peers, world.fit.alternatives)
+    assert pairs["named"].all() and len(pairs) == world.fit.summary["n_named"].sum()
+
+
+def test_why_in_words_names_every_circumstance_and_keeps_the_figures(world):
+    urn, peer = world.fit.peers[["urn", "peer_urn"]].iloc[0]
+    raw = why(world.schools, world.context.weights, urn, peer, PARAMETERS.winsor_sd)
+    shown = room.why(PARAMETERS, world.schools, world.context.weights, urn, peer)
+    assert not shown["feature"].str.contains("_").any()
+    pd.testing.assert_frame_equal(shown.drop(columns="feature"), raw.drop(columns="feature"))

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.base.faults import DataRefused
-from helpers.base.params import REGIONS
+from helpers import ingest
+from helpers.base.faults import DataRefused, Fault
+from helpers.base.params import ENGLAND, REGIONS
 from helpers.ingest.quality.gate import Quality
 from helpers.ingest.quality.plausibility import HIGHEST, MOST_FACTOR, SMALL_ROLL, outside_definition
 from helpers.ingest.quality.reconciliation import RECONCILIATION, TOLERANCES
@@ -303,3 +304,39 @@ def test_true_rates_never_break_the_definition_of_persistent_absence(pupils):
     absence = round(100 * missed.sum() / equal.sum(), 1)
     persistent = round(100 * (missed / equal >= 0.1).mean(), 1)
     assert not outside_definition(pd.Series([absence]), pd.Series([persistent])).any()
+
+
+def test_symbols_are_counted_by_file_over_their_columns():
+    met = [
+        {"file": "a.csv", "column": "PERCTOT", "symbol": "SUPP", "times": 3},
+        {"file": "a.csv", "column": "PPERSABS10", "symbol": "SUPP", "times": 4},
+        {"file": "b.csv", "column": "PERCTOT", "symbol": "c", "times": 1},
+    ]
+    counted = ingest.suppressed(Quality(RELEASE, suppressed=met))
+    assert counted.to_dict("split")["data"] == [["a.csv", "SUPP", 2, 7], ["b.csv", "c", 1, 1]]
+    assert ingest.suppressed(Quality(RELEASE)).empty, "a folder without symbols is no fault"
+
+
+def test_schools_by_status_and_phase_add_up_to_the_register(country):
+    counted = ingest.by_status(country.register).set_index("status")
+    assert counted.at["all", "all"] == len(country.register)
+    assert (counted.drop(columns="all").sum(axis=1) == counted["all"]).all()
+    assert (counted.drop(index="all").sum() == counted.loc["all"]).all()
+
+
+def test_a_region_is_compared_beside_england_and_england_alone(country):
+    region = country.register["region_name"].iloc[0]
+    checks = country.quality.slice(region).reconciliation
+    both, alone = ingest.large_areas(checks, region), ingest.large_areas(checks, ENGLAND)
+    assert set(both["area_name"]) == {ENGLAND, region} and set(alone["area_name"]) == {ENGLAND}
+    assert list(both) == list(ingest.COMPARED)
+
+
+def test_only_flags_are_listed_for_a_person_and_no_hard_fault():
+    faults = [
+        Fault("hard", "stops", "stops the run"),
+        Fault("flag", "look", "odd", what_to_do="Ask the school."),
+    ]
+    listed = ingest.flags(Quality(RELEASE, faults=faults))
+    assert listed.to_dict("records") == [{"code": "look", "message": "odd", "what_to_do": "Ask the school."}]
+    assert list(ingest.flags(Quality(RELEASE))) == ["code", "message", "what_to_do"]

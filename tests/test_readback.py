@@ -5,8 +5,11 @@ import re
 import pandas as pd
 import pytest
 
+from helpers import audit
 from helpers.audit import readback
 from helpers.audit.readback import figures_in_pages, published_figures, verify_against_published
+from helpers.base.faults import DataRefused
+from helpers.base.params import make
 from helpers.base.years import PRE_PANDEMIC
 from tests.support import gate_data
 
@@ -158,3 +161,34 @@ def test_published_files_with_symbols_marks_and_both_layouts_are_read(tmp_path):
         (RELEASE, 136807): {"absence_pct": "4.3", "persistent_pct": "11"},
     }
     assert found.places[RELEASE, 136807] == ("performance-tables/2022-2023/england_abs.csv", 3)
+
+
+def test_a_finished_pack_is_compared_with_the_files_of_its_run_and_refused_when_a_page_differs(
+    country, tmp_path
+):
+    run = make(out=str(tmp_path), data=str(country.folder), release=RELEASE)
+    frame = country.register[country.register["region_name"] == run.region]
+    run.region_folder.mkdir(parents=True)
+    frame.to_parquet(run.region_folder / "schools.parquet")
+    check = audit.compared_with_published(run)
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.mkdir(), bad.mkdir()
+    pages(good / "schools", frame)
+    check(good)
+    urn = int(frame.loc[frame["absence_pct"].notna(), "urn"].iloc[0])
+    pages(bad / "schools", frame, {urn: ("99.9", "99.9 %")})
+    with pytest.raises(DataRefused, match=str(urn)):
+        check(bad)
+
+
+def test_figures_on_pages_are_listed_under_labels_and_minimums_by_school():
+    name = "minimum_attendance_shown_pct"
+    marked = {900001: {"absence_pct": ("5.2", "5.2%"), name: ("95.1", "95.1%")}, 900002: {}}
+    one = audit.one_page(marked, 900001)
+    assert one["value"].tolist() == ["5.2", "95.1"] and not one["figure"].str.contains("_").any()
+    assert audit.minimums_on_pages(marked).to_dict() == {900001: 95.1}
+
+
+def test_hashes_are_listed_by_result_in_sixteen_characters():
+    listed = audit.hashes({"artefacts": {"schools.parquet": "a" * 64}})
+    assert listed.to_numpy().tolist() == [["schools.parquet", "a" * 16]]

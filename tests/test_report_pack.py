@@ -9,14 +9,17 @@ import re
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 
+from helpers import records, report
 from helpers.base import text as words
 from helpers.base.faults import DataRefused
+from helpers.base.params import make
 from helpers.report import region, school
 from helpers.report.pack import PackInputs, build_pack
 from tests.support import extreme_schools
@@ -365,3 +368,13 @@ def test_a_school_that_is_there_twice_is_refused(inputs):
     told = {name: getattr(inputs, name) for name in inputs.__dataclass_fields__}
     with pytest.raises(DataRefused, match="duplicate_urn"):
         PackInputs(**{**told, "schools": pd.concat([inputs.schools, inputs.schools.iloc[[0]]])})
+
+
+def test_what_a_pack_holds_is_counted_and_a_record_of_another_region_is_not(tmp_path, monkeypatch):
+    run = make(out=str(tmp_path))
+    run.region_folder.mkdir(parents=True)
+    pd.DataFrame({"urn": [1, 2, 3]}).to_parquet(run.region_folder / "schools.parquet")
+    noted = SimpleNamespace(agreed=pd.DataFrame({"urn": [2, 2, 9]}))
+    monkeypatch.setattr(records, "load", lambda run: noted)
+    counted = report.counted(run, SimpleNamespace(pages=3, with_expectation=2))
+    assert counted["how many"].tolist() == [3, 2, 1]

@@ -9,7 +9,7 @@ import re
 import pandas as pd
 import pytest
 
-from helpers import cli
+from helpers import audit, cli
 from helpers.audit.trail import published_rows, trail
 from helpers.run.stages import STAGES
 
@@ -83,3 +83,13 @@ def test_rows_are_found_under_either_name_of_the_urn_column(tmp_path):
     )
     rows = published_rows(tmp_path, files, {100001})
     assert [(name, line) for name, line, _ in rows] == [("a.csv", 2), ("b.csv", 2)]
+
+
+def test_a_schools_published_rows_include_those_of_the_number_it_had_before(fitted, register):
+    panel = STAGES["ingest"].load(fitted).panel
+    had = panel[panel["link_kind"].eq("same_school") & panel["urn"].isin(register["urn"])].iloc[0]
+    rows = audit.published_rows(fitted, int(had["urn"]))
+    found = {
+        int(v) for _, _, cells in rows for k, v in cells.items() if k.strip().lower() in ("urn", "school_urn")
+    }
+    assert int(had["published_urn"]) in found and int(had["published_urn"]) != int(had["urn"])
