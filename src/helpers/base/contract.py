@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
-from helpers.base.paths import ARTEFACTS, DICTIONARY
+from helpers.base.paths import ARTEFACTS, DICTIONARY, ROOT
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
+MISSING = {"yes": ", may be missing", "no": ""}
 _DTYPES = {"int": "int64", "float": "float64", "bool": "bool", "text": "str", "date": "datetime64[s]"}
 
 
@@ -192,3 +193,40 @@ def _fault(frame: pd.DataFrame, table: str, column: str, check: str, cases: pd.D
         value=str(first["failure_case"]),
         what_to_do="Compare the source file with data/dictionary.csv.",
     )
+
+
+def page() -> str:
+    """docs/data-contract.md: every result with its maker, key and columns, from the two tables."""
+    lines = [
+        "# The data contract",
+        "",
+        "Written by `make params` from [data/artefacts.csv](../data/artefacts.csv) and "
+        "[data/dictionary.csv](../data/dictionary.csv). First a region’s results, one folder per region; then "
+        "those of England’s stages, `outputs/<release>/national/<stage>/`. `working` columns go to no reader but "
+        "the analyst.",
+        "",
+    ]
+    for row in artefacts().itertuples():
+        maker = f"`{row.made_by}`" if row.made_by else "every notebook"
+        key = f" A row is named by {', '.join(f'`{name}`' for name in row.key.split())}." if row.key else ""
+        lines += [f"## {row.table}", "", f"{row.about[:1].upper()}{row.about[1:]}. Made by {maker}.{key}", ""]
+        if row.like:
+            lines += [f"Columns as in `{row.like}`{', and' if _own(row.table) else '.'}", ""]
+        if row.kind == "parquet" and _own(row.table):
+            lines += ["| Column | What it is | Unit | Type | Who sees it |", "|---|---|---|---|---|"]
+            lines += [
+                f"| `{c.name}` | {c.label} | {c.unit} | {c.type}{MISSING[c.nullable]} | {c.sensitivity} |"
+                for c in _own(row.table)
+            ] + [""]
+    return "\n".join(lines)
+
+
+def _own(table: str) -> list:
+    """The dictionary's rows of a table itself, without those of the one it is like."""
+    frame = dictionary()
+    return list(frame[frame["table"] == table].itertuples(index=False))
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "data-contract.md").write_text(page(), encoding="utf-8")
+    print("data-contract.md")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from helpers import expectations, ingest, model, records
-from helpers.base.params import ENGLAND, Parameters, in_group
+from helpers.base.params import DEFAULT, ENGLAND, Parameters, in_group
 from helpers.base.stages import Results, Stage
 
 if TYPE_CHECKING:
@@ -226,16 +226,17 @@ def with_and_without_shocks(verdicts: pd.DataFrame) -> pd.DataFrame:
     return both.rename(columns=lambda name: name.replace("_", " ").capitalize()).reset_index()
 
 
-def half_settled(settling: pd.DataFrame) -> dict[str, int]:
-    """The school week by which half of a year's uncertainty is gone, by mainstream phase."""
-    late = settling[(settling["left"] <= 0.5) & settling["phase"].ne("special")]
+def half_settled(settling: pd.DataFrame, too_early_share: float = DEFAULT.too_early_share) -> dict[str, int]:
+    """The first school week with no more than this share of a year's uncertainty left, by mainstream phase."""
+    late = settling[(settling["left"] <= too_early_share) & settling["phase"].ne("special")]
     return {str(phase): int(week) for phase, week in late.groupby("phase")["school_week"].min().items()}
 
 
-def settled_in_words(settling: pd.DataFrame) -> list[str]:
-    """By when half of a year's uncertainty is gone, a sentence for each mainstream phase."""
+def settled_in_words(run: Parameters) -> list[str]:
+    """From which week on a word may be said about a year, a sentence for each mainstream phase."""
+    gone = "half" if run.too_early_share == 0.5 else f"{1 - run.too_early_share:.0%}"
     return [
-        f"{phase.title()}: half of a year's uncertainty is gone by school week {week}; before, it is too early to "
-        "say."
-        for phase, week in sorted(half_settled(settling).items())
+        f"{phase.title()}: {gone} of a year's uncertainty is gone by school week {week}; "
+        "before, it is too early to say."
+        for phase, week in sorted(half_settled(load(run).settling, run.too_early_share).items())
     ]

@@ -27,7 +27,7 @@ def make_pack(run: Parameters, check: Callable[[Path], None] | None = None) -> P
     Returns a `PackReport` (pages, with_expectation). Raises `DataRefused` naming what is missing, and
     whatever `check` raises; the earlier pack then stays.
     """
-    from helpers.audit.manifest import build_manifest
+    from helpers.base.manifest import build_manifest
     from helpers.report.pack import PackInputs, build_pack
 
     inputs = PackInputs.from_folders(run.region_folder, run.national_folder, manifest=build_manifest(run))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.audit import manifest
-from helpers.base import contract
+from helpers.base import contract, manifest
 from helpers.base.facts import Facts, shown
 from helpers.base.params import ENGLAND, Parameters, from_notebook
 from helpers.base.store import read_frame, write_frame

@@ -7,7 +7,6 @@ import subprocess
 from importlib.metadata import version
 
 import helpers
-from helpers import ingest
 from helpers.base import contract
 from helpers.base.code import package_hash
 from helpers.base.params import FOLDERS, Parameters
@@ -57,7 +56,7 @@ def build_manifest(run: Parameters) -> dict:
         "formula": (
             "The formula is this project's own. The Department for Education has not published its formula."
         ),
-        "inputs": ingest.load(run).inputs,
+        "inputs": inputs_of(run.data_folder),
         "records": inputs_of(run.records_folder),
         "parameters": _parameters(run),
         "seed": run.seed,
