@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test real explore bench bench-method check sample notebooks params lock clean help
+.PHONY: house run test real explore bench bench-method check sample notebooks params lock clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
@@ -59,6 +59,9 @@ params: $(READY)  ## rewrite params/, the notebooks' parameters cells and the da
 	$(BIN)/python -m helpers.base.params
 	$(BIN)/python -m helpers.run.notebooks
 	$(BIN)/python -m helpers.base.contract
+
+house: $(READY)  ## draw the map of the house from the imports
+	$(BIN)/python docs/draw_house.py
 
 lock:  ## remake requirements.lock from requirements.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock

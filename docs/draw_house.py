@@ -71,7 +71,9 @@ def draw(graph: dict[str, set[str]]) -> str:
     place = {}
     for y, row in enumerate(rows):
         start = (width - len(row) * WIDE - (len(row) - 1) * GAP_X) / 2
-        place |= {room: (start + x * (WIDE + GAP_X), MARGIN + y * (HIGH + GAP_Y)) for x, room in enumerate(row)}
+        place |= {
+            room: (start + x * (WIDE + GAP_X), MARGIN + y * (HIGH + GAP_Y)) for x, room in enumerate(row)
+        }
     tall = 2 * MARGIN + len(rows) * HIGH + (len(rows) - 1) * GAP_Y
     title = "Rooms of the helper package; an arrow leads from a room to one that it uses"
     body = [f"<title>{escape(title)}</title>", f'<rect width="{width}" height="{tall}" fill="#ffffff"/>']

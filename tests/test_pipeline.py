@@ -25,7 +25,7 @@ from helpers.base.paths import NOTEBOOKS, PARAMS
 from helpers.base.store import read_json
 from helpers.base.years import PRE_PANDEMIC
 from helpers.run import pipeline
-from helpers.run.notebooks import steps
+from helpers.run.notebooks import step_key, steps
 
 TWO = ["London", "North East"]
 quiet = Console(quiet=True)
@@ -190,10 +190,7 @@ def test_a_new_record_makes_only_the_steps_from_the_report_on_stale(done, tmp_pa
     folder = shutil.copytree(run.records_folder, tmp_path / "records")
     with (folder / "agreed.csv").open("a", encoding="utf-8") as handle:
         handle.write("901790,challenge,,2024-03-01,another line,A Person\n")
-    keys = [
-        [pipeline.step_key(r, s) for s in steps()]
-        for r in (run, run.model_copy(update={"records": str(folder)}))
-    ]
+    keys = [[step_key(r, s) for s in steps()] for r in (run, run.model_copy(update={"records": str(folder)}))]
     changed = [step for step, one, two in zip(steps(), *keys, strict=True) if one != two]
     assert changed == ["05_report", "06_support", "07_monitor"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
+from importlib.metadata import packages_distributions
 
 import yaml
 
@@ -73,3 +76,38 @@ def test_no_absolute_path_stands_in_what_is_committed():
     for name in _committed():
         if name.endswith((".py", ".ipynb", ".md", ".yml", ".toml", ".csv", ".json", ".html", ".in", ".lock")):
             assert not pattern.search((ROOT / name).read_text(encoding="utf-8", errors="replace")), name
+
+
+def test_the_picture_of_the_house_is_drawn_from_todays_imports():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import draw_house
+
+    assert draw_house.PICTURE.read_text(encoding="utf-8") == draw_house.draw(draw_house.uses())
+
+
+def test_the_map_of_the_house_names_every_room():
+    text = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in (ROOT / "src" / "helpers").glob("*/__init__.py")}
+    assert all(f"| `{room}` |" in text for room in rooms)
+
+
+def test_requirements_name_what_the_code_imports():
+    named = {
+        line.split("==")[0].strip().lower().replace("_", "-")
+        for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    }
+    known = packages_distributions()
+    for folder in ("src", "notebooks", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+                names += (
+                    [node.module]
+                    if isinstance(node, ast.ImportFrom) and node.module and not node.level
+                    else []
+                )
+                for name in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names):
+                    if name not in ("helpers", "tests", "sample_maker", "draw_house"):
+                        owners = {owner.lower().replace("_", "-") for owner in known.get(name, [name])}
+                        assert owners & named, f"{path.name} imports {name}: add {owners} to requirements.in"

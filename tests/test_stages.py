@@ -24,37 +24,46 @@ from helpers.run.stages import STAGES
 KEYS = """
 import json, sys
 from helpers.base.params import make
-from helpers.run.notebooks import steps
-from helpers.run.pipeline import step_key
+from helpers.run.notebooks import step_key, steps
 from helpers.run.stages import STAGES
 run = make(data=sys.argv[1], records=sys.argv[1])
 print(json.dumps({n: s.key(run) for n, s in STAGES.items()} | {n: step_key(run, n) for n in steps()}))
 """
-MODELS = ["model", "peers", "expectations", "records", "monitor", "siting", "evaluation", "learning"]
+
+
+def keys(folder: Path) -> dict[str, str]:
+    """Keys of all stages and steps, as a process that runs the code in this folder makes them."""
+    command = [sys.executable, "-c", KEYS, str(folder / "data" / "few")]
+    env = {"PYTHONPATH": str(folder / "src"), "PATH": "/usr/bin:/bin"}
+    told = subprocess.run(command, env=env, capture_output=True, text=True, check=True, cwd=folder)
+    return json.loads(told.stdout)
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """A copy of the code and the notebooks, and its keys."""
+    folder = tmp_path_factory.mktemp("house")
+    for name in ("src", "notebooks"):
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
+    (folder / "data" / "few").mkdir(parents=True)
+    for name in ("artefacts.csv", "dictionary.csv", "calendar.csv"):
+        shutil.copy(ROOT / "data" / name, folder / "data" / name)
+    return folder, keys(folder)
 
 
 @pytest.fixture
-def house(tmp_path):
-    """A copy of the code and the notebooks, and a function that tells which keys an edit changes."""
-    for name in ("src", "notebooks"):
-        shutil.copytree(
-            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-        )
-    (tmp_path / "data" / "few").mkdir(parents=True)
-    for name in ("artefacts.csv", "dictionary.csv", "calendar.csv"):
-        shutil.copy(ROOT / "data" / name, tmp_path / "data" / name)
+def house(copied):
+    """A function that adds a remark to a file of the copy, says which keys that changes, and takes it away again."""
+    folder, before = copied
 
-    def keys() -> dict:
-        command = [sys.executable, "-c", KEYS, str(tmp_path / "data" / "few")]
-        env = {"PYTHONPATH": str(tmp_path / "src"), "PATH": "/usr/bin:/bin"}
-        told = subprocess.run(command, env=env, capture_output=True, text=True, check=True, cwd=tmp_path)
-        return json.loads(told.stdout)
-
-    def stale(path: str, text: str = "") -> list[str]:
-        before = keys()
-        file = tmp_path / path
-        file.write_text(file.read_text(encoding="utf-8") + (text or "\n# a remark\n"), encoding="utf-8")
-        after = keys()
+    def stale(path: str, remark: str = "\n# a remark\n") -> list[str]:
+        file = folder / path
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text + remark, encoding="utf-8")
+        after = keys(folder)
+        file.write_text(text, encoding="utf-8")
         return [name for name in before if before[name] != after[name]]
 
     return stale

@@ -38,9 +38,9 @@ def closure(*modules: str) -> tuple[str, ...]:
 
 def imports_of(source: str, package: str = "") -> tuple[str, ...]:
     """Modules of ours that a piece of source imports or names, resolved to files."""
-    tree = ast.parse(source)
-    for_editors = {inner for node in ast.walk(tree) if _is_for_editors(node) for inner in ast.walk(node)}
-    nodes = [node for node in ast.walk(tree) if node not in for_editors]
+    every = list(ast.walk(ast.parse(source)))
+    for_editors = {inner for node in every if _is_for_editors(node) for inner in ast.walk(node)}
+    nodes = [node for node in every if node not in for_editors]
     names, known_as = [], {}
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -66,7 +66,13 @@ def code_of(*modules: str) -> str:
     """
     files = {_file(name) for name in closure(*modules)}
     beside = {path for folder in {f.parent for f in files} if folder != PACKAGE for path in _assets(folder)}
-    return text_hash(*[(p.relative_to(ROOT).as_posix(), file_hash(p)) for p in sorted(files | beside)])
+    return text_hash(*[(p.relative_to(ROOT).as_posix(), _hash(p)) for p in sorted(files | beside)])
+
+
+@cache
+def _hash(path: Path) -> str:
+    """A file of ours does not change while a process runs."""
+    return file_hash(path)
 
 
 @cache
@@ -102,11 +108,13 @@ def _module(name: str) -> str:
     return ""
 
 
+@cache
 def _path(name: str) -> Path | None:
     base = PACKAGE.parent.joinpath(*name.split("."))
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
+@cache
 def _file(name: str) -> Path:
     path = _path(name)
     if path is None:
@@ -114,10 +122,11 @@ def _file(name: str) -> Path:
     return path
 
 
-def _assets(folder: Path) -> list[Path]:
+@cache
+def _assets(folder: Path) -> tuple[Path, ...]:
     """Files of a package that are no code: templates, styles, fonts, in folders that hold no modules."""
     own = [p for p in folder.iterdir() if p.is_dir() and not any(p.glob("*.py")) and p.name != "__pycache__"]
-    return [p for f in own for p in f.rglob("*") if p.is_file() and p.suffix not in _NO_CODE]
+    return tuple(p for f in own for p in f.rglob("*") if p.is_file() and p.suffix not in _NO_CODE)
 
 
 @cache

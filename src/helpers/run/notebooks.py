@@ -85,6 +85,12 @@ def needed(names: list[str]) -> list[str]:
     return [name for name in known if name in found]
 
 
+def step_key(run: Parameters, name: str) -> str:
+    """What a step depends on, with all that it reads from earlier ones, as one hash."""
+    step = steps()[name]
+    return step.key(run, {before: step_key(run, before) for before in step.after})
+
+
 def _stages(room) -> tuple[Stage, ...]:
     """A room's own stage, or those that it says it reads."""
     return (room.STAGE,) if hasattr(room, "STAGE") else getattr(room, "STAGES", ())

@@ -24,7 +24,7 @@ from helpers.base.paths import NOTEBOOKS, shown
 from helpers.base.store import file_hash, read_json, sweep, text_hash, write_json
 from helpers.report.notebook_page import notebook_to_html
 from helpers.run.graph import Outcome, Task, plan, work
-from helpers.run.notebooks import steps
+from helpers.run.notebooks import step_key, steps
 from helpers.run.stages import STAGES
 
 
@@ -42,12 +42,6 @@ class RegionResult:
     @property
     def ok(self) -> bool:
         return not self.failed_step
-
-
-def step_key(run: Parameters, name: str) -> str:
-    """What a step depends on, with all that it reads from earlier ones, as one hash."""
-    step = steps()[name]
-    return step.key(run, {before: step_key(run, before) for before in step.after})
 
 
 def _outline(path: Path) -> str:
