@@ -22,8 +22,8 @@ run: $(READY)  ## the main job on the embedded sample: England and nine regions,
 	$(BIN)/abie run --all --jobs $(JOBS)
 
 test: $(READY)  ## all tests; those on real data run when ../shared/open-data (or ABIE_OPEN_DATA) is there
-	$(BIN)/ruff check src tests data benchmarks notebooks
-	$(BIN)/ruff format --check src tests data benchmarks notebooks
+	$(BIN)/ruff check src tests data benchmarks notebooks docs
+	$(BIN)/ruff format --check src tests data benchmarks notebooks docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto --dist loadfile
 	$(BIN)/python -m pytest --nbval-lax --nbval-kernel-name python3 notebooks

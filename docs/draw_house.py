@@ -1,6 +1,7 @@
 """Draw the rooms of `src/helpers` and which uses which, from the imports: docs/pictures/house.svg.
 
-Only direct needs are drawn: an arrow that follows from others is left out. A test keeps the picture true; to renew it:
+Only direct needs are drawn: an arrow that follows from others is left out. A test keeps the picture true; to
+renew it:
 
     python docs/draw_house.py
 """

