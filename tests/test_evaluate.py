@@ -211,3 +211,11 @@ def test_a_real_gain_of_some_schools_shows_beside_luck(done):
 def test_a_rate_that_stays_the_same_counts_half(done):
     same = done["T1"].assign(y_next=done["T1"]["y"], net=done["T1"]["y"])
     assert targets.no_change_rates(same)["observed"] == pytest.approx(0.5)
+
+
+def test_fifths_are_numbered_from_one_to_five_wherever_they_are_made():
+    """0.2.0 numbered them 0 to 4 in the back-tests and 1 to 5 in trials and charts."""
+    values = pd.Series(np.arange(50.0))
+    assert fifths(values).value_counts().to_dict() == dict.fromkeys(range(1, 6), 10)
+    assert fifths(values).iloc[[0, -1]].tolist() == [1, 5]
+    assert fifths(pd.Series([1.0, np.nan, 2.0])).isna().tolist() == [False, True, False]

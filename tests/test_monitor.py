@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.base.params import make
+from helpers.expectations import formula
 from helpers.monitor import progress
 from helpers.monitor import verdicts as judgement
 from helpers.monitor.shocks import find
@@ -531,3 +532,17 @@ def test_the_word_within_the_year_follows_the_run():
     assert read(noise_z=3.0)["course"] == "within_noise"
     early = read(too_early_share=0.25)
     assert early["course"] == "too_early" and "more than 25 %" in early["words"]
+
+
+@pytest.mark.parametrize(
+    ("rounding_pp", "rate", "shown"),
+    [(0.1, 9.12, 91.0), (0.5, 8.6, 91.5)],
+    ids=["two decimals", "half points"],
+)
+def test_a_second_years_minimum_is_rounded_as_the_first_years_is(rounding_pp, rate, shown):
+    """0.2.0 had a rounding of its own: 90.9, which a school reaches by improving 0.02 points, and steps of 0.1 always."""
+    rules = make(rounding_pp=rounding_pp)
+    base, asks = schools(target=9.0, context=rate, baseline=rate, absence=rate)
+    _, again = rebase(base, asks.assign(target_absence_pct=rate - 0.1), outcome([rate]), moved(1), rules)
+    least = formula.shown_minimum(np.array([rate]), again["target_absence_pct"].to_numpy(), rules)
+    assert again["minimum_attendance_shown_pct"].tolist() == least.tolist() == [shown]

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.base import contract, text
-from helpers.report import geopackage, maps, region, region_summary, region_table
+from helpers.ingest.quality import gate
+from helpers.report import geopackage, maps, quality, region, region_summary, region_table
 from helpers.report.inputs import PackInputs
 from tests.support.report_region import LAS, write_region
 
@@ -160,3 +161,12 @@ def test_numbers_on_the_map_are_parted_and_stay_near_their_place(places):
             dx, dy = np.abs(after[i] - after[j])
             assert not few or dx > 17 or dy > 11, "two labels overlap"
     assert not few or np.abs(after - before).max() <= 19 * len(before)
+
+
+def test_areas_without_a_published_rate_are_not_counted_as_compared():
+    """0.2.0 counted every row: 72 compared where 64 had a rate to compare with."""
+    counted = gate.compared(["pass"] * 60 + ["look"] * 4 + ["not_published"] * 8)
+    assert (counted.made, counted.within, counted.not_published) == (64, 64, 8)
+    told = quality.verdict(True, counted)
+    assert "64 figures of England, this region and its local authorities were compared" in told
+    assert "8 more figures have no published rate to compare with" in told and "72" not in told

@@ -4,8 +4,10 @@ can be redone from the text.
 
 from __future__ import annotations
 
+import gzip
 import re
 
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -93,3 +95,32 @@ def test_a_schools_published_rows_include_those_of_the_number_it_had_before(fitt
         int(v) for _, _, cells in rows for k, v in cells.items() if k.strip().lower() in ("urn", "school_urn")
     }
     assert int(had["published_urn"]) in found and int(had["published_urn"]) != int(had["urn"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "xlsx"])
+def test_rows_are_found_in_every_kind_of_file_that_the_readers_accept(tmp_path, ending):
+    """0.2.0 opened each file as plain text: a gzip file ended in a UnicodeDecodeError."""
+    rows = [["URN", "PERCTOT"], ["900001", "5.1"], ["900002", "SUPP"]]
+    path = tmp_path / f"england_abs.{ending}"
+    text = "".join(",".join(row) + "\n" for row in rows)
+    if ending == "xlsx":
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    else:
+        path.write_bytes(gzip.compress(text.encode()) if ending.endswith("gz") else text.encode())
+    files = pd.DataFrame({"path": [path.name], "taken_for": ["absence_performance_tables"]})
+    assert published_rows(tmp_path, files, {900002}) == [(path.name, 3, {"URN": "900002", "PERCTOT": "SUPP"})]
+
+
+def test_an_internal_error_is_never_shown_as_a_bare_word(fitted, monkeypatch, capsys):
+    """0.2.0 caught every LookupError and printed the missing column's name alone."""
+
+    def broken(*_):
+        raise KeyError("fsm_pct")
+
+    monkeypatch.setattr("helpers.audit.trail.trail", broken)
+    with pytest.raises(KeyError):
+        cli.main(["school", "900001", "--out", str(fitted.out)])
+    assert capsys.readouterr().out == ""

@@ -32,7 +32,8 @@ class Recipe:
 
     context_sd: float  # 2022/23
     context_before: float  # factor on the context part before the pandemic
-    context_local: float  # share of an authority's mean context that does not show: within authorities circumstances count for more
+    # share of an authority's mean context that does not show: within authorities circumstances count for more
+    context_local: float
     region_sd: float
     authority_sd: float
     authority_memory: float  # correlation of the authority effect from one year to the next
