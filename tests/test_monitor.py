@@ -542,7 +542,7 @@ def test_the_word_within_the_year_follows_the_run():
 def test_a_second_years_minimum_is_rounded_as_the_first_years_is(rounding_pp, rate, shown):
     """0.2.0 had a rounding of its own: 90.9, which a school reaches by improving 0.02 points, and steps of 0.1 always."""
     rules = make(rounding_pp=rounding_pp)
-    base, asks = schools(target=9.0, context=rate, baseline=rate, absence=rate)
-    _, again = rebase(base, asks.assign(target_absence_pct=rate - 0.1), outcome([rate]), moved(1), rules)
+    base, asks = schools(target=rate - 0.1, context=rate - 1, baseline=rate, absence=rate)
+    _, again = rebase(base, asks, outcome([rate]), moved(1), rules)
     least = formula.shown_minimum(np.array([rate]), again["target_absence_pct"].to_numpy(), rules)
     assert again["minimum_attendance_shown_pct"].tolist() == least.tolist() == [shown]
