@@ -23,7 +23,8 @@ TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% block html_head_js %}{% if resources.plotly_src %}<script src="{{ resources.plotly_src }}"></script>{% endif %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
-{% block extra_css %}<style>.jp-Notebook { max-width: 62rem; margin: 0 auto; } .plotly-chart { width: 100%; }</style>{% endblock %}
+{% block extra_css %}<style>.jp-Notebook { max-width: 62rem; margin: 0 auto; } .plotly-chart { width: 100%; }
+.jp-RenderedMarkdown pre { font-family: monospace; background: #f5f5f5; padding: 0.5rem; }</style>{% endblock %}
 """
 
 
