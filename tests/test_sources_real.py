@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import time
 
 import pandas as pd
 import pytest
@@ -14,24 +13,16 @@ import pytest
 from helpers.ingest.catalogue import REFERENCE, read_catalogue, verify
 from helpers.ingest.readers import Readings, read_folder
 
-SECONDS_FOR_EVERYTHING = 15  # of one processor: the clock on the wall also counts what else the machine does
 YEARS = (("2018-19", "2018-2019"), ("2022-23", "2022-2023"))
 
 
 @pytest.fixture(scope="module")
 def real(open_data) -> Readings:
-    start = time.process_time()
-    readings = read_folder(open_data)
-    readings.seconds = time.process_time() - start
-    return readings
+    return read_folder(open_data)
 
 
 def test_real_data_have_no_faults(real):
     assert [str(fault) for fault in real.faults] == []
-
-
-def test_the_whole_folder_is_read_quickly(real):
-    assert real.seconds < SECONDS_FOR_EVERYTHING
 
 
 def test_every_listed_file_is_recognised_with_the_catalogue_s_rows(real):
