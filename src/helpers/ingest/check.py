@@ -122,7 +122,7 @@ def worst_differences(reconciliation: pd.DataFrame) -> pd.DataFrame:
     used = reconciliation.assign(
         used=(reconciliation["difference_pp"].abs() / reconciliation["tolerance_pp"])
     )
-    worst = used.sort_values("used", ascending=False).drop_duplicates(
+    worst = used.sort_values("used", ascending=False, kind="stable").drop_duplicates(
         ["year", "geography", "phase", "measure"]
     )
     worst = worst.sort_values(["year", "measure", "phase", "geography"])

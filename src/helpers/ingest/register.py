@@ -168,7 +168,9 @@ def _fill_uncounted(out: pd.DataFrame, readings, absence: pd.DataFrame) -> None:
         readings.points.drop_duplicates("urn").set_index("urn"),
     )
     elsewhere = (
-        readings.census_detail.sort_values("year").drop_duplicates("urn", keep="last").set_index("urn")
+        readings.census_detail.sort_values("year", kind="stable")
+        .drop_duplicates("urn", keep="last")
+        .set_index("urn")
     )
     for column in (
         "la_code",

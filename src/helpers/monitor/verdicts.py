@@ -117,7 +117,7 @@ def _rise_beside_region(snapshots: pd.DataFrame, column: str, base_year: str, ye
     """
     whole = (
         snapshots[snapshots["school_week"] >= LAST_WEEK_FROM]
-        .sort_values("end")
+        .sort_values("end", kind="stable")
         .drop_duplicates(["geography", "area", "phase", "year"], keep="last")
     )
     whole = whole.assign(rate=100 * whole[column] / whole["possible_sessions"])
