@@ -15,16 +15,16 @@ from helpers.base.store import write_json
 from helpers.report import advice, pdf, school
 from helpers.report.inputs import PackInputs
 from helpers.run import pipeline
+from tests.support.page import Page
 from tests.support.pdf_text import ReadPdf
-from tests.support.report_region import write_region
-from tests.test_report_pack import Page
+from tests.support.region import inputs_of, write_region
 
 URN = 900004
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> PackInputs:
-    return PackInputs.from_folders(*write_region(tmp_path_factory.mktemp("report")))
+def inputs(fitted, tmp_path_factory) -> PackInputs:
+    return inputs_of(fitted, tmp_path_factory.mktemp("report"))
 
 
 def named_by(inputs: PackInputs, urns: list[int]) -> PackInputs:
@@ -45,7 +45,7 @@ def told(inputs: PackInputs) -> dict | None:
 
 
 def test_a_named_school_is_told_how_often_and_that_it_may_say_no_on_page_and_paper(inputs):
-    found = named_by(inputs, in_la(inputs, "Coldwater", 5))
+    found = named_by(inputs, in_la(inputs, "Tavrelside", 5))
     facts = school.school_facts(found, URN)
     for text in (" ".join(Page(school.render(facts)).text), ReadPdf(pdf.compile_pdf(facts)).text):
         text = re.sub(r"\s+", " ", text)
@@ -61,7 +61,7 @@ def test_a_school_that_is_not_named_gets_no_notice(inputs):
 
 
 def test_which_schools_name_it_is_never_told(inputs):
-    urns = in_la(inputs, "Coldwater", 6) + in_la(inputs, "Brindle and Marsh", 4)
+    urns = in_la(inputs, "Tavrelside", 6) + in_la(inputs, "Brannocshire", 4)
     found = named_by(inputs, urns)
     notice = " ".join(str(part) for part in told(found).values())
     names = inputs.register.set_index("urn")["school_name"]
@@ -70,7 +70,7 @@ def test_which_schools_name_it_is_never_told(inputs):
 
 def test_places_are_told_in_groups_of_at_least_three(inputs):
     own = inputs.school[URN]["la_name"]
-    other = next(la for la in ("Coldwater", "Brindle and Marsh", "Ashcombe Vale") if la != own)
+    other = next(la for la in ("Tavrelside", "Brannocshire", "Aeldhaven") if la != own)
     assert (
         f"4 in {own} and 3 elsewhere in North East"
         in told(named_by(inputs, in_la(inputs, own, 4) + in_la(inputs, other, 3)))["named"]
@@ -85,17 +85,17 @@ def test_places_are_told_in_groups_of_at_least_three(inputs):
 def test_distance_is_told_only_when_enough_schools_share_it(inputs):
     assert (
         "Half of them are within 12 kilometres"
-        in told(named_by(inputs, in_la(inputs, "Coldwater", 5)))["named"]
+        in told(named_by(inputs, in_la(inputs, "Tavrelside", 5)))["named"]
     )
-    assert "within" not in told(named_by(inputs, in_la(inputs, "Coldwater", 4)))["named"]
+    assert "within" not in told(named_by(inputs, in_la(inputs, "Tavrelside", 4)))["named"]
 
 
 def test_reports_counted_elsewhere_in_another_number_are_not_broken_down(inputs):
-    found = named_by(inputs, in_la(inputs, "Coldwater", 5))
+    found = named_by(inputs, in_la(inputs, "Tavrelside", 5))
     summary = found.summary.copy()
     summary.loc[summary["urn"] == URN, "times_named"] = 9
     notice = told(replace(found, summary=summary))["named"]
-    assert "9 other schools" in notice and "Coldwater" not in notice and "North East" not in notice
+    assert "9 other schools" in notice and "Tavrelside" not in notice and "North East" not in notice
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ def test_a_school_without_pupils_in_those_years_gets_no_guidance(share):
 
 
 def test_pdfs_beside_the_pages_do_not_make_a_finished_step_stale_and_a_failure_is_the_regions(
-    tmp_path, monkeypatch
+    fitted, tmp_path, monkeypatch
 ):
     run = make(out=str(tmp_path), region="North East")
-    write_region(tmp_path)
+    write_region(fitted, tmp_path)
     pack = run.region_folder / "pack"
     (pack / "schools").mkdir(parents=True)
     before = pipeline._outline(pack)

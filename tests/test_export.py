@@ -17,17 +17,18 @@ import pyzipper
 
 from helpers.base.contract import dictionary
 from helpers.base.faults import DataRefused
+from helpers.base.manifest import write_manifest
 from helpers.cli import main
 from helpers.share import audience, contents, export, suppression
 from helpers.share.audience import AUDIENCES, BadSelection
-from tests.support.invented_run import add_routing, seal, write_run
 from tests.support.pdf_text import ReadPdf
+from tests.support.region import add_routing, write_run
 from tests.test_suppression import HIGH, LOW, attack, country
 
 PASSWORD = "a long enough password"
 ASKS = {
     "school": {"urn": 900001},
-    "la": {"la": "971"},
+    "la": {"la": "501"},
     "trust": {"trust": "Invented Learning Trust"},
     "rise": {"region": "North East"},
 }
@@ -35,8 +36,8 @@ WITHOUT_SCHOOLS = ("public", "ofsted", "reviewer")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    made = write_run(tmp_path_factory.mktemp("run"))
+def run(fitted, tmp_path_factory) -> Path:
+    made = write_run(fitted, tmp_path_factory.mktemp("run"))
     add_routing(made)
     return made
 
@@ -65,7 +66,7 @@ def test_a_school_gets_its_own_report_and_no_other(run, made):
 
 @pytest.mark.parametrize(
     ("name", "column", "value"),
-    [("la", "la_code", "971"), ("trust", "trust_name", "Invented Learning Trust")],
+    [("la", "la_code", "501"), ("trust", "trust_name", "Invented Learning Trust")],
 )
 def test_an_authority_and_a_trust_get_all_their_schools_and_no_other(run, made, name, column, value):
     schools = register(run)
@@ -134,7 +135,7 @@ def test_the_manifest_lists_every_file_with_its_hash_and_says_who_what_when_and_
     entries = {entry["audience"]: entry for entry in export.ledger(run)}
     assert set(entries) >= set(AUDIENCES)
     digest = hashlib.sha256((made["la"].path / "manifest.json").read_bytes()).hexdigest()
-    assert entries["la"]["manifest_sha256"] == digest and entries["la"]["for"] == "Ashcombe Vale"
+    assert entries["la"]["manifest_sha256"] == digest and entries["la"]["for"] == "Aeldhaven"
 
 
 @pytest.mark.skipif(
@@ -166,7 +167,7 @@ def test_no_schools_target_is_in_a_public_export_to_any_number_of_decimals(run, 
         f"{value:.{digits}f}"
         for name in ("ask_pp", "target_absence_pct", "gap_pp")
         for value in asks[name]
-        for digits in (3, 4, 6)
+        for digits in (5, 6)
     }
     exact |= {
         repr(value)
@@ -224,8 +225,8 @@ def test_a_public_export_names_no_restricted_column_with_a_row_per_school(made):
                 assert set(pd.read_csv(path).columns) & (restricted | {"urn", "school_name"}) == set()
 
 
-def test_averages_of_another_fit_of_the_same_release_are_refused(run, made, tmp_path):
-    again = write_run(tmp_path, count=57)
+def test_averages_of_another_fit_of_the_same_release_are_refused(fitted, run, made, tmp_path):
+    again = write_run(fitted, tmp_path, count=57)
     (again / export.LEDGER).write_text((run / export.LEDGER).read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(BadSelection, match="subtracted"):
         export.export(again, "ofsted", tmp_path / "to")
@@ -250,7 +251,7 @@ def test_masked_schools_share_their_bands_with_at_least_ten_and_carry_nothing_ex
 
 
 def test_an_archive_opens_with_its_password_only_and_holds_the_same_files(run, tmp_path):
-    zipped = export.export(run, "la", tmp_path, la="972", password=PASSWORD)
+    zipped = export.export(run, "la", tmp_path, la="502", password=PASSWORD)
     assert (
         zipped.path.name.endswith(".zip")
         and stat.S_IMODE(zipped.path.stat().st_mode) == 0o600
@@ -265,14 +266,14 @@ def test_an_archive_opens_with_its_password_only_and_holds_the_same_files(run, t
         with pytest.raises(RuntimeError):
             archive.read(archive.namelist()[0])
         archive.setpassword(PASSWORD.encode())
-        manifest = json.loads(archive.read("abie-2022-23-la-972/manifest.json"))
+        manifest = json.loads(archive.read("abie-2022-23-la-502/manifest.json"))
         assert len(manifest["files"]) == len(archive.namelist()) - 1
         for file in manifest["files"]:
             assert (
-                hashlib.sha256(archive.read(f"abie-2022-23-la-972/{file['file']}")).hexdigest()
+                hashlib.sha256(archive.read(f"abie-2022-23-la-502/{file['file']}")).hexdigest()
                 == file["sha256"]
             )
-    assert b"Ashcombe" not in zipped.path.read_bytes()
+    assert b"Aeldhaven" not in zipped.path.read_bytes()
 
 
 def test_an_earlier_export_is_never_written_over_in_whichever_form(run, tmp_path):
@@ -292,13 +293,13 @@ def test_a_failure_leaves_nothing_and_is_not_in_the_ledger(run, tmp_path, monkey
     monkeypatch.setattr(contents, "_index", broken)
     before = export.ledger(run)
     with pytest.raises(OSError, match="disk full"):
-        export.export(run, "la", tmp_path, la="971", password=password)
+        export.export(run, "la", tmp_path, la="501", password=password)
     assert list(tmp_path.iterdir()) == []
     assert export.ledger(run) == before
 
 
-def test_a_table_changed_after_the_run_is_not_handed_out(tmp_path):
-    run = write_run(tmp_path)
+def test_a_table_changed_after_the_run_is_not_handed_out(fitted, tmp_path):
+    run = write_run(fitted, tmp_path)
     path = run / "north-east" / "expectations.parquet"
     frame = pd.read_parquet(path)
     frame.loc[0, "ask_pp"] = 0.123
@@ -306,7 +307,7 @@ def test_a_table_changed_after_the_run_is_not_handed_out(tmp_path):
     with pytest.raises(DataRefused, match="not as its manifest says"):
         export.export(run, "school", tmp_path / "to", urn=900001)
     assert list((tmp_path / "to").iterdir()) == []
-    seal(run / "north-east")
+    write_manifest(fitted.model_copy(update={"out": str(tmp_path), "region": "North East"}))
     assert export.export(run, "school", tmp_path / "to", urn=900001).path.is_dir()
 
 
@@ -322,12 +323,12 @@ def test_a_table_changed_after_the_run_is_not_handed_out(tmp_path):
         (["--audience", "rise", "--region", "London"], "has not been run to its end"),
         (["--audience", "school", "--urn", "123456"], "no school of that number"),
         (["--audience", "school", "--urn", "12"], "six digits"),
-        (["--audience", "la", "--la", "E99000001"], "--la 971"),
-        (["--audience", "la", "--la", "Ashcombe Vale"], "--la 971"),
+        (["--audience", "la", "--la", "X06000001"], "--la 501"),
+        (["--audience", "la", "--la", "Aeldhaven"], "--la 501"),
         (["--audience", "la", "--la", "999"], "no local authority"),
         (["--audience", "trust", "--trust", "Invented Learning"], "Did you mean 'Invented Learning Trust'"),
         (["--audience", "public", "--urn", "900001"], "no use for --urn"),
-        (["--audience", "school", "--urn", "900001", "--la", "971"], "no use for --la"),
+        (["--audience", "school", "--urn", "900001", "--la", "501"], "no use for --la"),
         (["--audience", "parents"], "no such audience"),
     ],
 )

@@ -96,7 +96,7 @@ TECHNICAL = {
     },
     "report/hub_map.py": {"WIDTH, MOST_HEIGHT": LOOKS, "LAYERS": LOOKS},
     "report/maps.py": dict.fromkeys(
-        ("WIDTH", "CLASSES", "MOST_NUMBERED", "apart(across)", "apart(down)"), LOOKS
+        ("WIDTH", "MOST_HEIGHT", "CLASSES", "MOST_NUMBERED", "apart(across)", "apart(down)"), LOOKS
     ),
     "report/monitor_page.py": {"MOST_ROWS": LOOKS},
     "report/pdf.py": dict.fromkeys(("SIZES", "SIZE_SHORT", "SHEETS", "_LETTERS"), LOOKS),

@@ -15,17 +15,17 @@ from helpers.base import text as words
 from helpers.report import pdf, school
 from helpers.report.inputs import PackInputs
 from tests.support import extreme_schools
+from tests.support.page import Page
 from tests.support.pdf_text import ReadPdf
-from tests.support.report_region import LONG_NAME, STATUSES, write_region
-from tests.test_report_pack import Page
+from tests.support.region import LONG_NAME, STATUSES, inputs_of
 
 FIGURE = re.compile(r"[+−]?\d+(?:[.,/]\d+)*%?")
 COUNTED = {"1", "2", "3", "4"}  # pages and the numbers of a list, which HTML counts by itself
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> PackInputs:
-    return PackInputs.from_folders(*write_region(tmp_path_factory.mktemp("report")))
+def inputs(fitted, tmp_path_factory) -> PackInputs:
+    return inputs_of(fitted, tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_every_sheet_is_marked_numbered_and_called_invented(read):
 
 
 def test_another_marking_is_on_every_sheet_in_place_of_the_usual(inputs):
-    marking = "Confidential: for the local authority of Ashcombe Vale."
+    marking = "Confidential: for the local authority of Aeldhaven."
     found = ReadPdf(pdf.compile_pdf(school.school_facts(inputs, 900001), marking))
     assert all(
         marking in re.sub(r"\s+", " ", page) and words.MARKING not in re.sub(r"\s+", " ", page)

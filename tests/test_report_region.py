@@ -19,12 +19,12 @@ from helpers.base import contract, text
 from helpers.ingest.quality import gate
 from helpers.report import geopackage, maps, quality, region, region_summary, region_table
 from helpers.report.inputs import PackInputs
-from tests.support.report_region import LAS, write_region
+from tests.support.region import LAS, inputs_of
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> PackInputs:
-    return PackInputs.from_folders(*write_region(tmp_path_factory.mktemp("region"), count=90))
+def inputs(fitted, tmp_path_factory) -> PackInputs:
+    return inputs_of(fitted, tmp_path_factory.mktemp("region"), count=90)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,10 @@ def test_the_summarys_facts_are_right(inputs, frame):
     )
     assert facts["pupils_a_day"] == pytest.approx(facts["pupil_days"] / 190)
     assert facts["no_close_peers"] == 1
-    assert facts["with_named"] == inputs.peers.loc[inputs.peers["named"], "urn"].nunique()
+    similar = pd.concat(
+        [inputs.peers, inputs.alternatives[inputs.alternatives["urn"].isin(inputs.peers["urn"])]]
+    )
+    assert facts["with_named"] == similar.loc[similar["named"], "urn"].nunique()
     assert facts["flagged"] == 1
     shares = region_summary.areas_asked(frame)
     assert shares["share"].sum() == pytest.approx(1) and shares["pupil_days"].is_monotonic_decreasing
@@ -136,7 +139,7 @@ def test_a_region_without_any_minimum_has_a_page_and_a_summary(inputs):
 
 
 def test_a_column_that_no_school_has_is_neither_shown_nor_offered(frame):
-    data = region_table.table_data(frame.assign(fsm_pct=np.nan).drop(columns="sixth_form_pct"))
+    data = region_table.table_data(frame.assign(fsm_pct=np.nan, sixth_form_pct=np.nan, capacity=np.nan))
     assert not {"fsm", "sixth_form", "capacity"} & set(data["keys"])
     assert {"roll", "phase", "ask"} <= set(data["keys"])
 

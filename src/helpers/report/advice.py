@@ -58,13 +58,11 @@ def notice(inputs: PackInputs, urn: int, school: dict) -> dict | None:
     It says how often, by schools where (groups of fewer than three are not told apart), what is asked, and
     that the answer may be no. It never says which schools: their reports are as confidential as this one.
     """
-    summary = inputs.peer_summary.get(urn, {})
-    times = int(summary["times_named"]) if known(summary.get("times_named")) else 0
+    times = inputs.peer_summary[urn]["times_named"]
     if not times:
         return None
     others = words.plural(times, "other school")
     by = _by_whom(inputs, urn, school, times)
-    cap = inputs.parameters.get("named_cap")
     return {
         "times": times,
         "named": (
@@ -72,7 +70,7 @@ def notice(inputs: PackInputs, urn: int, school: dict) -> dict | None:
             "than chance would explain."
         )
         + (f" {by}" if by else "")
-        + (f" No school is named in more than {number(cap)} reports." if cap else ""),
+        + f" No school is named in more than {number(inputs.parameters['named_cap'])} reports.",
         "not_which": "We do not tell you which schools they are, because their reports are as "
         "confidential as this one. "
         "The figures do not show why your attendance is better.",
@@ -92,9 +90,9 @@ def _by_whom(inputs: PackInputs, urn: int, school: dict, times: int) -> str:
     rows = inputs.named_by.get(urn, [])
     if len(rows) != times or times < SMALLEST_GROUP:
         return ""
-    places = [inputs.elsewhere.get(int(row["urn"]), {}) for row in rows]
-    in_la = sum(known(school["la_name"]) and place.get("la_name") == school["la_name"] for place in places)
-    in_region = sum(place.get("region_name") == school["region_name"] for place in places)
+    places = [inputs.elsewhere[int(row["urn"])] for row in rows]
+    in_la = sum(known(school["la_name"]) and place["la_name"] == school["la_name"] for place in places)
+    in_region = sum(place["region_name"] == school["region_name"] for place in places)
     groups = [
         (in_la, f"in {school['la_name']}"),
         (in_region - in_la, f"elsewhere in {school['region_name']}"),
@@ -125,7 +123,7 @@ def _by_whom(inputs: PackInputs, urn: int, school: dict, times: int) -> str:
 def transitions(school: dict) -> dict | None:
     """The share of pupils in Years 6 to 8, and guidance with its source that fits the years this school
     teaches. None when the share is not known or there are no such pupils."""
-    share = school.get("years_6_to_8_pct")
+    share = school["years_6_to_8_pct"]
     if not known(share) or share < 0.05:
         return None
     return {
@@ -139,9 +137,8 @@ def transitions(school: dict) -> dict | None:
 
 
 def _fitting(school: dict) -> list[tuple[str, str]]:
-    block = str(school.get("block") or "")
     if school["phase"] not in ("primary", "secondary"):
         return UNIVERSAL
-    if block in ("middle", "all_through"):
+    if school["block"] in ("middle", "all_through"):
         return BOTH
     return LEAVING if school["phase"] == "primary" else RECEIVING

@@ -4,36 +4,10 @@ school's own data.
 
 from __future__ import annotations
 
-from functools import cache
-
-from helpers.base import contract, text
+from helpers.base import text
 from helpers.base.text import known, number
 from helpers.base.years import year_before, year_words
 from helpers.report.inputs import PackInputs
-
-DRIVER_WORDS = {
-    "fsm": "Free school meals",
-    "sen": "Special educational needs",
-    "eal": "English as an additional language",
-    "size": "Size of school",
-    "roll": "Size of school",
-    "region": "Region",
-    "ethnicity": "Ethnic background of pupils",
-    "deprivation": "Deprivation of the area",
-    "ehcp": "Education, health and care plans",
-}
-
-
-@cache
-def driver_name(name: str) -> str:
-    """A driver in words: as given when it already is words, else from the dictionary's label."""
-    if " " in name:
-        return name[0].upper() + name[1:]
-    if name.lower() in DRIVER_WORDS:
-        return DRIVER_WORDS[name.lower()]
-    frame = contract.dictionary()
-    labels = frame.loc[frame["name"] == name, "label"]
-    return labels.iloc[0] if len(labels) else name.removesuffix("_pct").replace("_", " ").capitalize()
 
 
 def for_school(
@@ -41,7 +15,7 @@ def for_school(
 ) -> list[str]:
     """Sentences on what may be wrong for this school, most particular first; never empty."""
     found = []
-    if expectation and known(school.get("status_note")):
+    if expectation and known(school["status_note"]):
         found.append(text.sentence(school["status_note"]))
     history = [row for row in inputs.history.rows(urn) if known(row["absence_pct"])]
     earlier = sorted({other for row in history for other in earlier_urns(row, urn)})
@@ -51,7 +25,7 @@ def for_school(
             f"Some figures of earlier years were published for {urns}, which this school came from. Its "
             "pupils may have been different."
         )
-    pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
+    pupils = school["weight_r_to_11"] if known(school["weight_r_to_11"]) else school["roll"]
     if known(pupils) and 0 < pupils < 300 and known(school["absence_pct"]):
         found.append(
             f"With {text.plural(pupils, 'pupil')}, one pupil who is away for the whole year changes the "
@@ -100,29 +74,19 @@ def flagged(inputs: PackInputs, urn: int) -> list[str]:
 
 
 def earlier_urns(row: dict, urn: int) -> list[int]:
-    """The other schools that a year's figure was published for: from `published_urns` (`1+2`) or
-    `published_urn`.
-    """
-    several = row.get("published_urns")
-    found = (
-        [int(part) for part in several.split("+")]
-        if known(several)
-        else [int(row["published_urn"])]
-        if known(row["published_urn"])
-        else []
-    )
-    return [other for other in found if other != urn]
+    """The other schools that a year's figure was published for: from `published_urns` (`1+2`)."""
+    return [other for part in row["published_urns"].split("+") if (other := int(part)) != urn]
 
 
 def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation: dict) -> list[str]:
-    found = _how_far_it_moves(expectation)
-    summary = inputs.peer_summary.get(urn, {})
-    if summary.get("no_close_peers"):
+    found = [_how_far_it_moves(expectation)]
+    summary = inputs.peer_summary[urn]
+    if summary["no_close_peers"]:
         found.append(
             "No school is really close to yours in its circumstances. Read the comparison with similar "
             "schools with care."
         )
-    if summary.get("widened") or summary.get("code"):
+    if summary["code"]:
         found.append(
             "Too few schools share your age range and admissions, so we looked more widely for similar ones."
         )
@@ -130,7 +94,7 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
         found.append(
             "A limit changed your number: the sum of the other parts alone would have been different."
         )
-    if not (known(school.get("easting")) and known(school.get("northing"))):
+    if not (known(school["easting"]) and known(school["northing"])):
         found.append(
             "We do not know where your school is on the map, so distances to similar schools are missing."
         )
@@ -148,13 +112,11 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
     return found
 
 
-def _how_far_it_moves(expectation: dict) -> list[str]:
+def _how_far_it_moves(expectation: dict) -> str:
     """How much one miscounted pupil, or rounding, could have moved this number."""
-    pupil, rounding = expectation.get("one_pupil_moves_pp"), expectation.get("rounding_moves_pp")
-    if not (known(pupil) and known(rounding)):
-        return []
+    pupil, rounding = expectation["one_pupil_moves_pp"], expectation["rounding_moves_pp"]
     moved = f"at most {number(pupil, 2)} points" if pupil >= 0.005 else "less than 0.01 points"
-    return [
+    return (
         "One pupil more or less counted as eligible for free school meals, as having special educational "
         "needs or a plan for them, as speaking "
         f"another first language, or as Gypsy, Roma or Traveller, would move this number by {moved}, "
@@ -163,4 +125,4 @@ def _how_far_it_moves(expectation: dict) -> list[str]:
         f"that may have moved it by at most {number(rounding, 2)} points. A move that small can still "
         "change the last digit shown, or which "
         "schools count as similar."
-    ]
+    )

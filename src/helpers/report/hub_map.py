@@ -9,9 +9,9 @@ from html import escape
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from helpers.report.charts import svg, text
+from helpers.report.maps import Sheet
 
 WIDTH, MOST_HEIGHT = 560, 760
 NEAR, NEW_ONLY, FAR = "school near a hub that is open", "school near a new hub only", "school near no hub"
@@ -31,24 +31,17 @@ def hub_map(
     shapes = boundaries.reset_index(drop=True)
     if shapes.empty:
         return ""
-    west, south, east, north = shapes.total_bounds
-    metres = max((east - west) / WIDTH, (north - south) / MOST_HEIGHT)
-    height, across = round((north - south) / metres), (WIDTH - (east - west) / metres) / 2
-
-    def to_picture(xy: np.ndarray) -> np.ndarray:
-        return np.c_[(xy[:, 0] - west) / metres + across, (north - xy[:, 1]) / metres].round(1)
-
-    simple = shapely.coverage_simplify(shapes.geometry.to_numpy(), 1.2 * metres)
+    sheet = Sheet(shapes, WIDTH, MOST_HEIGHT)
     paths = [
-        f'<path d="{_outline(s, to_picture, metres)}"><title>{escape(n)}</title></path>'
-        for s, n in zip(simple, shapes["la_name"], strict=True)
+        f'<path d="{sheet.path(s)}"><title>{escape(n)}</title></path>'
+        for s, n in zip(sheet.simplified(), shapes["la_name"], strict=True)
     ]
     body = [f'<g fill="#f6f7f8" stroke="#b1b4b6" stroke-width="0.7">{"".join(paths)}</g>']
     scale = float(
         np.clip(70 / max(len(points), 1) ** 0.5, 1.3, 4.5)
     )  # many dots are drawn small, or they would hide the map
     for layer, (size, colour) in LAYERS.items():
-        some = to_picture(_metres(points[points["layer"] == layer]))
+        some = sheet.to_picture(_metres(points[points["layer"] == layer]))
         dots = "".join(f"M{x:g} {y:g}h0" for x, y in some)
         body.append(
             f'<path d="{dots}" fill="none" stroke="{colour}" stroke-width="{size * scale:.1f}" '
@@ -56,10 +49,16 @@ def hub_map(
         )
     for layer in (OPEN, NEW):
         some = points[points["layer"] == layer]
-        for (x, y), name in zip(to_picture(_metres(some)), some["school_name"], strict=True):
+        for (x, y), name in zip(sheet.to_picture(_metres(some)), some["school_name"], strict=True):
             body.append(_sign(layer, x, y, f"{layer}: {name}"))
     picture = svg(
-        chart_id, WIDTH, height + 96, title, described, body + _legend(points, height + 20), "chart map"
+        chart_id,
+        WIDTH,
+        sheet.height + 96,
+        title,
+        described,
+        body + _legend(points, sheet.height + 20),
+        "chart map",
     )
     return picture.replace("<svg ", '<svg style="max-width:44rem" ', 1)
 
@@ -91,16 +90,3 @@ def _legend(points: pd.DataFrame, top: float) -> list[str]:
             out.append(_sign(layer, x, y))
         out.append(text(x + 14, y + 5, f"{layer} ({int(counts.get(layer, 0)):,})"))
     return out
-
-
-def _outline(shape, to_picture, metres: float) -> str:
-    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger
-    parts.
-    """
-    parts = sorted(shapely.get_parts(shape), key=lambda part: -part.area)
-    parts = [part for i, part in enumerate(parts) if i == 0 or part.area > 4 * metres**2]
-    rings = []
-    for part in parts:
-        xy = to_picture(shapely.get_coordinates(part.exterior))
-        rings.append("M" + "L".join(f"{x:g} {y:g}" for x, y in xy[:-1]) + "Z")
-    return "".join(rings)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,63 +15,44 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from helpers.base import contract
 from helpers.base.faults import DataRefused, Fault
 from helpers.base.params import slug
 from helpers.base.paths import shown
-from helpers.base.text import known
-from helpers.report import papers
+from helpers.base.text import known, listed
+from helpers.base.years import year_words
 
-REGION_TABLES = (
-    "schools",
-    "baseline",
-    "peers",
-    "expectations",
-    "drivers",
-    "panel",
-    "summary",
-    "special_ranges",
+# Of a region's own folder: what the notebooks before the report write.
+REGION_TABLES = tuple(
+    name
+    for step in ("01_ingest", "02_model", "03_peers", "04_expectations")
+    for name in contract.tables(made_by=step, kind="parquet")
 )
-NATIONAL_TABLES = ("register", "baseline", "area_rates")
-OPTIONAL = ("alternatives", "files", "agreed")
+# Of England's store, by the name that the field has here.
+NATIONAL_TABLES = {
+    "register": "ingest.register",
+    "national_baseline": "model.baseline",
+    "area_rates": "ingest.area_rates",
+    "files": "ingest.files",
+    "agreed": "records.agreed",
+}
+NAMING = ("peers.peers", "peers.alternatives")
+BOUNDARIES = "ingest.boundaries"
 
-# The columns that the pages cannot do without; others are shown where they are there.
-NEEDED = {
-    "schools": [
-        "urn",
-        "school_name",
-        "la_code",
-        "la_name",
-        "region_name",
-        "phase",
-        "status",
-        "roll",
-        "absence_pct",
-    ],
-    "baseline": ["urn", "context_expected_pct", "baseline_pct", "sd_pp", "lower80_pct", "upper80_pct"],
-    "peers": ["urn", "peer_urn", "rank", "closeness", "km", "named"],
-    "expectations": [
-        "urn",
-        "gap_pp",
-        "return_to_normal_pp",
-        "national_part_pp",
-        "context_part_pp",
-        "limits_part_pp",
-        "ask_pp",
-        "target_absence_pct",
-        "minimum_attendance_pct",
-        "minimum_attendance_shown_pct",
-        "chance_unaided",
-        "chance_if_real",
-        "la_attendance_pct",
-        "peers_best_quartile_attendance_pct",
-        "pre_pandemic_attendance_pct",
-    ],
-    "drivers": ["urn", "driver", "contribution_pp"],
-    "panel": ["urn", "year", "absence_pct", "persistent_pct", "published_urn", "link_kind"],
-    "summary": ["urn", "no_close_peers", "times_named"],
-    "special_ranges": ["urn", "lower_pct", "upper_pct", "words"],
-    "register": ["urn", "school_name", "la_name", "phase"],
-    "area_rates": ["year", "geography", "area_code", "phase", "measure", "rate_pct"],
+# What the readers call a file, in words. Only these feed a school's number; other files are listed on the
+# region's page.
+TITLES = {
+    "absence_performance_tables": "Absence by school, performance tables (DfE)",
+    "absence_ees": "Absence by school, Explore Education Statistics (DfE)",
+    "census_performance_tables": "School census, performance tables (DfE)",
+    "census_spc": "Schools, pupils and their characteristics (DfE)",
+    "area_rates": "Absence in England, regions and local authorities (DfE)",
+    "links": "Links between earlier and later schools (GIAS)",
+    "points": "Places of schools (GIAS)",
+    "establishments": "Register of schools (GIAS)",
+    "deprivation_schools": "English indices of deprivation 2019 (MHCLG)",
+    "deprivation_lsoa": "English indices of deprivation 2019 (MHCLG)",
+    "la_boundaries": "Boundaries of local authorities (ONS)",
 }
 
 
@@ -113,65 +95,42 @@ class PackInputs:
     """One region's artefacts (frames of the contract), the national look-ups, and the run's papers.
 
     `register` holds every school of England (for the names of peers elsewhere), `national_baseline` their
-    baselines, `boundaries` the local authorities in EPSG:27700, `area_rates` the published rates.
-    `alternatives` are the near-equals behind the last peer (a named school may be one), `files` what each
-    input file was taken for, `naming` (urn, peer_urn, km) every report of England that names a school,
-    `agreed` what people recorded (ambitions, challenges). `manifest` holds `inputs`, `parameters` and, for
-    the embedded sample, `sample: true`.
+    baselines, `boundaries` the local authorities in EPSG:27700, `area_rates` the published rates, `files` what
+    each input file was taken for, `agreed` what people recorded (ambitions, challenges), `naming` (urn,
+    peer_urn, km) every report of England that names a school. `alternatives` are the near-equals behind the
+    last peer: a named school may be one. `manifest` and `quality` are those of the region.
     """
 
     region_name: str
     release: str
     schools: pd.DataFrame
-    baseline: pd.DataFrame
-    peers: pd.DataFrame
-    expectations: pd.DataFrame
-    drivers: pd.DataFrame
     panel: pd.DataFrame
+    baseline: pd.DataFrame
+    drivers: pd.DataFrame
+    peers: pd.DataFrame
+    alternatives: pd.DataFrame
     summary: pd.DataFrame
+    expectations: pd.DataFrame
     special_ranges: pd.DataFrame
     register: pd.DataFrame
     national_baseline: pd.DataFrame
     area_rates: pd.DataFrame
+    files: pd.DataFrame
+    agreed: pd.DataFrame
+    naming: pd.DataFrame
     boundaries: gpd.GeoDataFrame
     manifest: dict
-    quality: dict = field(default_factory=dict)
-    facts: dict = field(default_factory=dict)
-    alternatives: pd.DataFrame | None = None
-    files: pd.DataFrame | None = None
-    agreed: pd.DataFrame | None = None
-    naming: pd.DataFrame | None = None
+    quality: dict
 
     def __post_init__(self):
+        tables = {name: name for name in REGION_TABLES} | NATIONAL_TABLES
         faults = [
-            fault
-            for name, needed in NEEDED.items()
-            for fault in _missing_columns(getattr(self, name), name, needed)
+            fault for name, table in tables.items() for fault in _missing_columns(getattr(self, name), table)
         ]
-        for name in (
-            "schools",
-            "baseline",
-            "expectations",
-            "summary",
-            "special_ranges",
-            "register",
-            "national_baseline",
-        ):
+        for name, table in tables.items():
             frame = getattr(self, name)
-            if "urn" in frame and frame["urn"].duplicated().any():
-                urn = frame.loc[frame["urn"].duplicated(), "urn"].iloc[0]
-                faults.append(
-                    Fault(
-                        "hard",
-                        "duplicate_urn",
-                        f"{name} holds a URN twice",
-                        f"{name}.parquet",
-                        None,
-                        "urn",
-                        str(urn),
-                        "Run the gate again.",
-                    )
-                )
+            if contract.artefacts().at[table, "key"] == "urn" and "urn" in frame:
+                faults += _twice(frame, table)
         if not faults and self.schools.empty:
             faults.append(
                 Fault(
@@ -195,11 +154,13 @@ class PackInputs:
         naming every file or column that is missing.
         """
         region_folder, national_folder = Path(region_folder), Path(national_folder)
-        paths = {name: region_folder / f"{name}.parquet" for name in REGION_TABLES}
-        paths |= {f"national {name}": _find(national_folder, name) for name in NATIONAL_TABLES}
-        paths["boundaries"] = _find(national_folder, "boundaries")
+        own = {name: region_folder / f"{name}.parquet" for name in REGION_TABLES}
+        national = {name: _national(national_folder, table) for name, table in NATIONAL_TABLES.items()}
+        naming = [_national(national_folder, table) for table in NAMING]
+        boundaries, quality = _national(national_folder, BOUNDARIES), region_folder / "quality.json"
+        paths = [*own.values(), *national.values(), *naming, boundaries, quality]
         if manifest is None:
-            paths["manifest"] = region_folder / "manifest.json"
+            paths.append(region_folder / "manifest.json")
         faults = [
             Fault(
                 "hard",
@@ -208,36 +169,22 @@ class PackInputs:
                 shown(path),
                 what_to_do="Run the notebooks before 05 for this region.",
             )
-            for path in paths.values()
+            for path in paths
             if not path.is_file()
         ]
         if faults:
             raise DataRefused(faults)
-        tables = {name: pd.read_parquet(paths[name]) for name in REGION_TABLES}
-        national = {name: pd.read_parquet(paths[f"national {name}"]) for name in NATIONAL_TABLES}
-        manifest = _json(paths["manifest"]) if manifest is None else manifest
-        optional = {
-            name: pd.read_parquet(path) if path.is_file() else None
-            for name in OPTIONAL
-            for path in [_find(national_folder, name)]
-        }
-        parameters = manifest.get("parameters", {})
-        regions = (
-            tables["schools"]["region_name"].unique().tolist() if "region_name" in tables["schools"] else []
-        )
+        manifest = _json(region_folder / "manifest.json") if manifest is None else manifest
+        columns = ["urn", "peer_urn", "km"]
+        named = [pd.read_parquet(path, columns=columns, filters=[("named", "==", True)]) for path in naming]
         return cls(
-            region_name=parameters.get("region") or (regions[0] if len(regions) == 1 else "England"),
-            release=parameters.get("release") or region_folder.parent.name,
-            **tables,
-            register=national["register"],
-            national_baseline=national["baseline"],
-            area_rates=national["area_rates"],
-            boundaries=gpd.read_parquet(paths["boundaries"]),
+            region_name=manifest["region"],
+            release=manifest["release"],
+            **{name: pd.read_parquet(path) for name, path in (own | national).items()},
+            naming=pd.concat(named, ignore_index=True),
+            boundaries=gpd.read_parquet(boundaries),
             manifest=manifest,
-            quality=_json(region_folder / "quality.json", {}),
-            facts=_json(region_folder / "facts.json", {}),
-            naming=_naming(national_folder),
-            **optional,
+            quality=_json(quality),
         )
 
     @property
@@ -246,28 +193,50 @@ class PackInputs:
 
     @property
     def sample(self) -> bool:
-        return bool(self.manifest.get("sample", False))
+        return self.manifest["sample"]
 
     @property
     def parameters(self) -> dict:
-        return self.manifest.get("parameters", {})
+        return self.manifest["parameters"]
 
     @cached_property
     def flags(self) -> dict[int, list[dict]]:
         """What the gate wants a person to look at, by school."""
         found: dict[int, list[dict]] = {}
-        for fault in self.quality.get("faults", []):
-            if fault.get("severity") == "flag" and known(fault.get("urn")):
+        for fault in self.quality["faults"]:
+            if fault["severity"] == "flag" and known(fault["urn"]):
                 found.setdefault(int(fault["urn"]), []).append(fault)
         return found
 
     @cached_property
     def source_files(self) -> list[dict]:
-        return papers.input_entries(self.files, self.manifest)
+        """The run's input files: kind, title, years (list), file and sha256."""
+        return [
+            {
+                "kind": row.taken_for,
+                "title": _title(row.taken_for),
+                "years": re.findall(r"\d{4}-\d\d", row.years),
+                "file": row.path.rpartition("/")[2],
+                "sha256": row.sha256,
+            }
+            for row in self.files.itertuples()
+        ]
 
     @cached_property
     def source_lines(self) -> list[str]:
-        return papers.source_lines(self.files, self.manifest, self.release)
+        """The input files behind a school's number, in words: one line per kind of file, with the years up to
+        the release that it covers.
+        """
+        years: dict[str, dict[str, None]] = {}
+        for entry in self.source_files:
+            if entry["kind"] in TITLES:
+                covered = (year for year in entry["years"] if year <= self.release)
+                years.setdefault(entry["title"], {}).update(dict.fromkeys(covered))
+        order = list(dict.fromkeys(TITLES.values()))
+        return [
+            title + (f", {span(list(years[title]))}" if years[title] else "")
+            for title in sorted(years, key=order.index)
+        ]
 
     @cached_property
     def school(self) -> dict[int, dict]:
@@ -291,17 +260,14 @@ class PackInputs:
 
     @cached_property
     def peer_rows(self) -> ByUrn:
-        peers = self.peers
-        if self.alternatives is not None:
-            near = self.alternatives[self.alternatives["named"] & self.alternatives["urn"].isin(peers["urn"])]
-            peers = pd.concat([peers, near], ignore_index=True) if len(near) else peers
-        return ByUrn(peers, "rank")
+        near = self.alternatives[self.alternatives["named"]]
+        return ByUrn(pd.concat([self.peers, near], ignore_index=True), "rank")
 
     @cached_property
     def named_by(self) -> dict[int, list[dict]]:
         """The reports of England that name a school, by the school named: urn of the report and km."""
         found: dict[int, list[dict]] = {}
-        for row in [] if self.naming is None else self.naming.to_dict("records"):
+        for row in self.naming.to_dict("records"):
             found.setdefault(int(row["peer_urn"]), []).append(row)
         return found
 
@@ -330,7 +296,7 @@ class PackInputs:
             "absence_pct",
             "persistent_pct",
         ]
-        known_schools = one_per_urn(self.register[[name for name in wanted if name in self.register]])
+        known_schools = one_per_urn(self.register[wanted])
         for urn, value in zip(
             self.national_baseline["urn"].tolist(), plain(self.national_baseline["baseline_pct"]), strict=True
         ):
@@ -345,49 +311,60 @@ class PackInputs:
         table = {}
         for row in rates.to_dict("records"):
             if not math.isnan(row["rate_pct"]):
-                for area in {row["area_code"], row.get("area_name")}:
+                for area in {row["area_code"], row["area_name"]}:
                     table[(row["geography"], area, row["phase"], row["measure"])] = row["rate_pct"]
         return table
 
 
-def _find(folder: Path, name: str) -> Path:
-    """A national artefact, in the folder itself or in the folder of the stage that made it."""
-    return next(iter(sorted(folder.glob(f"*/{name}.parquet"))), folder / f"{name}.parquet")
+def span(years: list[str]) -> str:
+    """Years in words: up to three are listed, more are given as first to last."""
+    words = [year_words(year) for year in sorted(years)]
+    return listed(words) if len(words) <= 3 else f"{words[0]} to {words[-1]}"
 
 
-def _naming(national_folder: Path) -> pd.DataFrame | None:
-    """Who is named in whose report, in all England; None where the national store does not hold the peers."""
-    paths = [
-        path
-        for name in ("peers", "alternatives")
-        for path in [_find(national_folder, name)]
-        if path.is_file()
-    ]
-    named = [
-        pd.read_parquet(path, columns=["urn", "peer_urn", "km"], filters=[("named", "==", True)])
-        for path in paths
-    ]
-    return pd.concat(named, ignore_index=True) if named else None
+def _title(kind: str) -> str:
+    words = TITLES.get(kind) or kind.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
-def _missing_columns(frame: pd.DataFrame, name: str, needed: list[str]) -> list[Fault]:
+def _national(folder: Path, table: str) -> Path:
+    """Where a result of a stage lies."""
+    return folder / f"{table.replace('.', '/')}.parquet"
+
+
+def _missing_columns(frame: pd.DataFrame, table: str) -> list[Fault]:
     return [
         Fault(
             "hard",
             "missing_column",
-            f"{name} has no column {column}",
-            f"{name}.parquet",
+            f"{table} has no column {column}",
+            f"{table}.parquet",
             column=column,
             what_to_do="Run that step again.",
         )
-        for column in needed
+        for column in contract.columns(table)
         if column not in frame
     ]
 
 
-def _json(path: Path, default: dict | None = None) -> dict:
-    if default is not None and not path.is_file():
-        return default
+def _twice(frame: pd.DataFrame, table: str) -> list[Fault]:
+    again = frame.loc[frame["urn"].duplicated(), "urn"].head(1)
+    return [
+        Fault(
+            "hard",
+            "duplicate_urn",
+            f"{table} holds a URN twice",
+            f"{table}.parquet",
+            None,
+            "urn",
+            str(urn),
+            "Run the gate again.",
+        )
+        for urn in again
+    ]
+
+
+def _json(path: Path) -> dict:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

@@ -14,7 +14,44 @@ from helpers.report.charts import svg, text
 
 WIDTH = 400
 CLASSES = 5
+MOST_HEIGHT = 520
 MOST_NUMBERED = 45
+
+
+class Sheet:
+    """The drawing of areas (`shapes` in EPSG:27700) on `width` pixels and at most about `most_height`: from the
+    national grid to the picture, with `height` pixels.
+    """
+
+    def __init__(self, shapes: gpd.GeoDataFrame, width: int, most_height: int):
+        self.shapes = shapes
+        west, south, east, north = shapes.total_bounds
+        self.metres = max((east - west) / width, (north - south) / most_height)  # per pixel
+        self.height = round((north - south) / self.metres)
+        self._west, self._north = west, north
+        self._across = (width - (east - west) / self.metres) / 2
+
+    def to_picture(self, xy: np.ndarray) -> np.ndarray:
+        """Places in metres (n x 2) as pixels."""
+        x, y = (xy[:, 0] - self._west) / self.metres + self._across, (self._north - xy[:, 1]) / self.metres
+        return np.c_[x, y].round(1)
+
+    def simplified(self) -> np.ndarray:
+        """The shapes without detail smaller than a pixel; neighbours still touch."""
+        return shapely.coverage_simplify(self.shapes.geometry.to_numpy(), 1.2 * self.metres)
+
+    def path(self, shape: shapely.Geometry) -> str:
+        """Path data of a polygon or several, without islands smaller than a few pixels when there are larger
+        parts.
+        """
+        parts = sorted(shapely.get_parts(shape), key=lambda part: -part.area)
+        parts = [part for i, part in enumerate(parts) if i == 0 or part.area > 4 * self.metres**2]
+        rings = []
+        for part in parts:
+            for ring in [part.exterior, *part.interiors]:
+                xy = self.to_picture(shapely.get_coordinates(ring))
+                rings.append("M" + "L".join(f"{x:g} {y:g}" for x, y in xy[:-1]) + "Z")
+        return "".join(rings)
 
 
 def la_map(
@@ -35,15 +72,8 @@ def la_map(
     shapes = boundaries[boundaries["la_ons_code"].isin(numbers)].reset_index(drop=True)
     if shapes.empty:
         return ""
-    west, south, east, north = shapes.total_bounds
-    metres = max((east - west) / WIDTH, (north - south) / 520)
-    height = round((north - south) / metres)
-    across = (WIDTH - (east - west) / metres) / 2
-
-    def to_picture(xy: np.ndarray) -> np.ndarray:
-        return np.c_[(xy[:, 0] - west) / metres + across, (north - xy[:, 1]) / metres].round(1)
-
-    simple = shapely.coverage_simplify(shapes.geometry.to_numpy(), 1.2 * metres)
+    sheet = Sheet(shapes, WIDTH, MOST_HEIGHT)
+    simple = sheet.simplified()
     edges = class_edges(values)
     hatch = '<path d="M0 6L6 0" class="hatch"/>'
     body = [
@@ -60,12 +90,10 @@ def la_map(
             else f'class="la" style="fill:url(#{chart_id}-h)"'
         )
         told = f"{row.la_name}: {number(value, 1)}%" if pd.notna(value) else f"{row.la_name}: no figure"
-        body.append(
-            f'<path {shade} d="{_path(shape, to_picture, metres)}"><title>{escape(told)}</title></path>'
-        )
+        body.append(f'<path {shade} d="{sheet.path(shape)}"><title>{escape(told)}</title></path>')
     there = points.dropna(subset=["easting", "northing"])
     if len(there):
-        places = to_picture(there[["easting", "northing"]].to_numpy("float64"))
+        places = sheet.to_picture(there[["easting", "northing"]].to_numpy("float64"))
         size = round(
             min(4.0, max(1.2, 75 / len(there) ** 0.5)), 1
         )  # many dots are drawn small, or they would hide the map
@@ -74,11 +102,11 @@ def la_map(
             f'd="{"".join(f"M{x:g} {y:g}h0" for x, y in places)}"/>'
         )
     if len(shapes) <= MOST_NUMBERED:
-        centres = apart(to_picture(shapely.get_coordinates(shapely.point_on_surface(simple))))
+        centres = apart(sheet.to_picture(shapely.get_coordinates(shapely.point_on_surface(simple))))
         for code, (x, y) in zip(shapes["la_ons_code"], centres, strict=True):
             body.append(text(x, round(y + 4, 1), str(numbers[code]), "strong halo", "middle"))
-    body += _legend(edges, height + 22)
-    return svg(chart_id, WIDTH, height + 52, title, described, body, "chart map")
+    body += _legend(edges, sheet.height + 22)
+    return svg(chart_id, WIDTH, sheet.height + 52, title, described, body, "chart map")
 
 
 def apart(places: np.ndarray, across: float = 19.0, down: float = 13.0) -> np.ndarray:
@@ -141,17 +169,3 @@ def _range(low: float | None, high: float | None) -> str:
         return f"under {number(high, 1)}" if low is None else f"{number(low, 1)} or more"
     last = number(high - 0.1, 1)
     return last if last == number(low, 1) else f"{number(low, 1)} to {last}"
-
-
-def _path(shape, to_picture, metres: float) -> str:
-    """Path data of a polygon or several, without islands smaller than a few pixels when there are larger
-    parts.
-    """
-    parts = sorted(shapely.get_parts(shape), key=lambda part: -part.area)
-    parts = [part for i, part in enumerate(parts) if i == 0 or part.area > 4 * metres**2]
-    rings = []
-    for part in parts:
-        for ring in [part.exterior, *part.interiors]:
-            xy = to_picture(shapely.get_coordinates(ring))
-            rings.append("M" + "L".join(f"{x:g} {y:g}" for x, y in xy[:-1]) + "Z")
-    return "".join(rings)

@@ -136,16 +136,15 @@ def statuses(inputs: PackInputs, frame: pd.DataFrame) -> list[dict]:
 def flags_of_region(inputs: PackInputs) -> list[dict]:
     """Flags about schools of the region, and those about no single school."""
     found = []
-    for fault in inputs.quality.get("faults", []):
-        urn = int(fault["urn"]) if known(fault.get("urn")) else None
-        if fault.get("severity") != "flag" or (urn is not None and urn not in inputs.school):
+    for fault in inputs.quality["faults"]:
+        urn = int(fault["urn"]) if known(fault["urn"]) else None
+        if fault["severity"] != "flag" or (urn is not None and urn not in inputs.school):
             continue
-        message = str(fault.get("message") or fault.get("code") or "")
-        here = urn is not None
+        message, here = fault["message"], urn is not None
         found.append(
             {
                 "message": text.sentence((message.partition("): ")[2] if here else "") or message),
-                "todo": str(fault.get("what_to_do") or "").strip(),
+                "todo": fault["what_to_do"],
                 "urn": urn,
                 "name": inputs.school[urn]["school_name"] if here else "",
             }

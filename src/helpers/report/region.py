@@ -81,6 +81,6 @@ def render(
 
 
 def code_words(manifest: dict) -> str:
-    code = manifest.get("code", {})
-    parts = [("version", code.get("version")), ("commit", str(code.get("git_commit") or "")[:12])]
+    code = manifest["code"]
+    parts = [("version", code["version"]), ("commit", code["git_commit"][:12])]
     return ", ".join(f"{name} {value}" for name, value in parts if known(value))

@@ -26,9 +26,7 @@ def school_frame(inputs: PackInputs) -> pd.DataFrame:
     )
     frame.loc[frame["status"] != "assessed", wanted[1:]] = np.nan
     frame["attendance_pct"] = 100 - frame["absence_pct"]
-    frame["pupils"] = (
-        frame["weight_r_to_11"].fillna(frame["roll"]) if "weight_r_to_11" in frame else frame["roll"]
-    )
+    frame["pupils"] = frame["weight_r_to_11"].fillna(frame["roll"])
     frame["shown_ask_pp"] = frame["minimum_attendance_shown_pct"] - frame["attendance_pct"]
     frame["pupil_days"] = frame["shown_ask_pp"] / 100 * SCHOOL_DAYS * frame["pupils"]
     return frame
@@ -123,7 +121,7 @@ def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
     rows, numbers = [], {}
     groups = sorted(frame.groupby("la_code"), key=lambda pair: str(pair[1]["la_name"].iloc[0]))
     for i, (_, group) in enumerate(groups, start=1):
-        codes = group["la_ons_code"].dropna() if "la_ons_code" in group else []
+        codes = group["la_ons_code"].dropna()
         if len(codes):
             numbers[codes.iloc[0]] = i
         assessed = group[group["ask_pp"].notna()]

@@ -37,7 +37,7 @@ def region_maps(inputs: PackInputs, frame: pd.DataFrame, numbers: dict[str, int]
             f"{text.phase_words(phase)} schools: attendance by local authority, "
             f"{year_words(inputs.release)}, per cent"
         )
-        lost = int(some["easting"].isna().sum()) if "easting" in some else len(some)
+        lost = int(some["easting"].isna().sum())
         picture = maps.la_map(f"map-{phase}", title, inputs.boundaries, values, numbers, some, described)
         if picture:
             found.append({"title": title, "svg": picture, "lost": lost})

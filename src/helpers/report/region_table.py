@@ -69,15 +69,14 @@ def table_data(frame: pd.DataFrame) -> dict:
         "phase": frame["phase"].map(words.phase_words),
         "status": frame["status"].map(words.reason_name),
         "chance": 100 * frame["chance_unaided"],
-    }
-    if "sixth_form_pct" in frame:
-        made["sixth_form"] = frame["sixth_form_pct"].map(
+        "sixth_form": frame["sixth_form_pct"].map(
             lambda share: ("With sixth form" if share > 0 else "Without") if known(share) else None
-        )
+        ),
+    }
     levels, values, columns = {}, {}, []
     for column in TABLE:
-        series = made.get(column.key, frame.get(column.source) if column.source else None)
-        if series is None or not (series.notna().any() or column.place == "shown"):
+        series = made[column.key] if column.key in made else frame[column.source]
+        if not (series.notna().any() or column.place == "shown"):
             continue
         if column.key == "name":
             values["name"] = series.fillna("").tolist()

@@ -15,6 +15,7 @@ from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 
 TOP_DRIVERS = 7
+DRIVER_WORDS = {"ethnicity": "Ethnic background of pupils", "size": "Size of school"}
 
 
 def school_facts(inputs: PackInputs, urn: int) -> dict:
@@ -46,14 +47,14 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
     if known(school["absence_pct"]):
         facts["last"] = _last(school["absence_pct"])
         facts["marks"]["absence_pct"] = school["absence_pct"]
-    if known(school.get("persistent_pct")):
+    if known(school["persistent_pct"]):
         facts["marks"]["persistent_pct"] = school["persistent_pct"]
     if expectation:
         facts["ask"] = _ask(expectation, baseline, school)
         for name in ("target_absence_pct", "ask_pp", "minimum_attendance_shown_pct"):
             facts["marks"][name] = expectation[name]
     else:
-        facts["reason"] = text.reason_sentence(school["status"], inputs.release, school.get("status_note"))
+        facts["reason"] = text.reason_sentence(school["status"], inputs.release, school["status_note"])
     facts |= {
         "range": _special_range(inputs.special.get(urn), next_year),
         "history": _history(inputs, urn, school, baseline, expectation, next_year),
@@ -87,11 +88,11 @@ def render(facts: dict, marking: str = text.MARKING, within: Collection[int] | N
 def _about(school: dict) -> list[tuple[str, str]]:
     """Identity in label and value, only what is known."""
     rows = [
-        ("Local authority", school.get("la_name")),
+        ("Local authority", school["la_name"]),
         ("Phase", text.phase_words(school["phase"])),
-        ("Type", school.get("school_type")),
-        ("Pupils", number(school["roll"]) if known(school.get("roll")) else None),
-        ("Trust", school.get("trust_name")),
+        ("Type", school["school_type"]),
+        ("Pupils", number(school["roll"]) if known(school["roll"]) else None),
+        ("Trust", school["trust_name"]),
     ]
     return [(label, str(value)) for label, value in rows if known(value)]
 
@@ -112,7 +113,7 @@ def _last(absence_pct: float) -> dict:
 def _ask(e: dict, baseline: dict, school: dict) -> dict:
     shown = e["minimum_attendance_shown_pct"]
     shown_ask = shown - (100 - school["absence_pct"])
-    pupils = school.get("weight_r_to_11") if known(school.get("weight_r_to_11")) else school.get("roll")
+    pupils = school["weight_r_to_11"] if known(school["weight_r_to_11"]) else school["roll"]
     days = text.days(shown_ask)
     exact = e["minimum_attendance_pct"]
     if abs(shown - exact) < 0.005:
@@ -145,8 +146,6 @@ def _ask(e: dict, baseline: dict, school: dict) -> dict:
 
 def _recorded(inputs: PackInputs, urn: int) -> list[str]:
     """What people recorded for the school, in sentences: the newest agreed ambition, then the challenges."""
-    if inputs.agreed is None:
-        return []
     told = agreed.for_school(inputs.agreed, urn)
     lines, aim = [], told["ambition"]
     if aim:
@@ -196,8 +195,8 @@ def _history(
             {
                 "year": inputs.release,
                 "absence_pct": school["absence_pct"],
-                "persistent_pct": school.get("persistent_pct"),
-                "published_urn": urn,
+                "persistent_pct": school["persistent_pct"],
+                "published_urns": str(urn),
             }
         ]
     if not rows:
@@ -210,9 +209,7 @@ def _history(
                 "year": year_words(row["year"]),
                 "attendance": pct(100 - row["absence_pct"], as_published_decimals(row["absence_pct"])),
                 "absence": pct(row["absence_pct"], as_published_decimals(row["absence_pct"])),
-                "persistent": pct(row["persistent_pct"])
-                if known(row.get("persistent_pct"))
-                else "Not published",
+                "persistent": pct(row["persistent_pct"]) if known(row["persistent_pct"]) else "Not published",
                 "earlier_school": text.listed([f"URN {other}" for other in earlier]),
             }
         )
@@ -254,19 +251,15 @@ def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
             f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here "
             f"({number(c, 2)}) to last year’s figure."
         )
-    slope = parameters.get("slope")
-    if slope is None and e["gap_pp"] > 1e-9:
-        slope = e["context_part_pp"] / e["gap_pp"]
     context = (
-        f"Similar schools’ best quarter is {number(e['gap_pp'], 2)} points ahead of our forecast for you."
+        f"Similar schools’ best quarter is {number(e['gap_pp'], 2)} points ahead of our forecast for you. "
+        f"One year asks for {number(100 * parameters['slope'])}% of that gap."
     )
     if e["gap_pp"] <= 1e-9:
         context = (
             "Our forecast for you is level with, or better than, the best quarter of similar "
             "schools, so nothing is added."
         )
-    elif slope is not None:
-        context += f" One year asks for {number(100 * slope)}% of that gap."
     rows = [
         ("Return to normal", e["return_to_normal_pp"], back),
         (
@@ -311,14 +304,8 @@ def _limits(e: dict, parameters: dict) -> str:
     if abs(e["limits_part_pp"]) < 0.005:
         return "No limit changed the number."
     floor, cap, least, most = (
-        parameters.get(name) for name in ("floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp")
+        parameters[name] for name in ("floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp")
     )
-    if None in (floor, cap, least, most):
-        return (
-            "A lower limit raised the number."
-            if e["limits_part_pp"] > 0
-            else "An upper limit lowered the number."
-        )
     improvement = e["national_part_pp"] + e["context_part_pp"]
     told = []
     if improvement < floor:
@@ -398,38 +385,31 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
     rows = []
     for row in inputs.peer_rows.rows(urn):
         peer = int(row["peer_urn"])
-        other = inputs.elsewhere.get(peer, {})
-        closeness = row["closeness"] if known(row["closeness"]) else "not known"
+        other = inputs.elsewhere[peer]
         rows.append(
             {
                 "rank": int(row["rank"]),
                 "urn": peer,
-                "name": other["school_name"] if known(other.get("school_name")) else f"School {peer}",
+                "name": other["school_name"],
                 "link": f"{peer}.html" if peer in inputs.school else "",
-                "la": other["la_name"] if known(other.get("la_name")) else "Not known",
+                "la": other["la_name"] if known(other["la_name"]) else "Not known",
                 "km": number(row["km"]) if known(row["km"]) else "Not known",
-                "closeness": text.CLOSENESS.get(closeness, closeness.capitalize()),
-                "baseline": pct(100 - other["baseline_pct"], 1)
-                if known(other.get("baseline_pct"))
-                else "Not known",
+                "closeness": text.CLOSENESS[row["closeness"]],
+                "baseline": pct(100 - other["baseline_pct"], 1),
                 "named": bool(row["named"]),
                 **_traits(other),
             }
         )
-    base = inputs.base.get(urn, {})
-    own = {
-        "baseline": pct(100 - base["baseline_pct"], 1) if known(base.get("baseline_pct")) else "Not known",
-        **_traits(school),
-    }
-    summary = inputs.peer_summary.get(urn, {})
-    most = int(summary["n_peers"]) if known(summary.get("n_peers")) else len(rows)
+    own = {"baseline": pct(100 - inputs.base[urn]["baseline_pct"], 1), **_traits(school)}
+    summary = inputs.peer_summary[urn]
+    most = summary["n_peers"]
     beyond = sum(row["rank"] > most for row in rows)
     return {
         "rows": rows,
         "named": [row for row in rows if row["named"]],
         "own": own,
-        "no_close": bool(summary.get("no_close_peers")),
-        "widened": bool(summary.get("widened") or summary.get("code")),
+        "no_close": summary["no_close_peers"],
+        "widened": bool(summary["code"]),
         "near": (
             f"Ranks after {most} are almost as close as rank {most} and are listed because they do better."
         )
@@ -440,12 +420,10 @@ def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
 
 def _traits(school: dict) -> dict:
     return {
-        "roll": number(school["roll"]) if known(school.get("roll")) else "Not known",
-        "fsm": pct(school["fsm_pct"], 0) if known(school.get("fsm_pct")) else "Not known",
-        "last": pct(100 - school["absence_pct"], 1) if known(school.get("absence_pct")) else "Not known",
-        "persistent": pct(school["persistent_pct"], 0)
-        if known(school.get("persistent_pct"))
-        else "Not known",
+        "roll": number(school["roll"]) if known(school["roll"]) else "Not known",
+        "fsm": pct(school["fsm_pct"], 0) if known(school["fsm_pct"]) else "Not known",
+        "last": pct(100 - school["absence_pct"], 1) if known(school["absence_pct"]) else "Not known",
+        "persistent": pct(school["persistent_pct"], 0) if known(school["persistent_pct"]) else "Not known",
     }
 
 
@@ -453,17 +431,16 @@ def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
     """What the estimate of typical attendance rests on, largest first; effects on attendance, so the sign of
     absence is turned round.
     """
-    rows = [
-        (row["driver"], -row["contribution_pp"])
-        for row in inputs.driver_rows.rows(urn)
-        if known(row["contribution_pp"])
-    ]
+    rows = [(row["driver"], -row["contribution_pp"]) for row in inputs.driver_rows.rows(urn)]
     if not rows:
         return None
     rows.sort(key=lambda row: (-abs(row[1]), row[0]))
     shown, rest = rows[:TOP_DRIVERS], rows[TOP_DRIVERS:]
     typical = 100 - baseline["context_expected_pct"]
-    table = [{"name": caveats.driver_name(name), "value": signed(value)} for name, value in shown]
+    table = [
+        {"name": DRIVER_WORDS.get(name, name[0].upper() + name[1:]), "value": signed(value)}
+        for name, value in shown
+    ]
     if rest:
         table.append(
             {
@@ -481,14 +458,12 @@ def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
 
 def _persistent(inputs: PackInputs, school: dict) -> dict | None:
     """Persistent and severe absence as background: the school's own where it is published, else the area's."""
-    if not known(school.get("persistent_pct")):
+    if not known(school["persistent_pct"]):
         return None
     area = inputs.la_rates.get(("la", school["la_code"], school["phase"], "persistent"))
     schools = f"{school['phase']} schools in {_la(school)}"
     place = f"Across {schools} it was {pct(area, 1)}." if area is not None else ""
-    own = [
-        row.get("severe_pct") for row in inputs.history.rows(school["urn"]) if row["year"] == inputs.release
-    ]
+    own = [row["severe_pct"] for row in inputs.history.rows(school["urn"]) if row["year"] == inputs.release]
     severe = inputs.la_rates.get(("la", school["la_code"], school["phase"], "severe"))
     if own and known(own[-1]):
         place += (

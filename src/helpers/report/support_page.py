@@ -86,7 +86,6 @@ HEADINGS = {
     "region_name": "Region",
     "why": "Why it is on the list",
 }
-REASON_HEADINGS = {"reason": "Reason", "schools": "Schools"}
 NOTES = [
     (
         "proposal",
