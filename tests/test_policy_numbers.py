@@ -99,7 +99,7 @@ TECHNICAL = {
         ("WIDTH", "MOST_HEIGHT", "CLASSES", "MOST_NUMBERED", "apart(across)", "apart(down)"), LOOKS
     ),
     "report/monitor_page.py": {"MOST_ROWS": LOOKS},
-    "report/pdf.py": dict.fromkeys(("SIZES", "SIZE_SHORT", "SHEETS", "_LETTERS"), LOOKS),
+    "report/pdf.py": dict.fromkeys(("SIZES", "SHEETS", "_LETTERS"), LOOKS),
     "report/quality.py": dict.fromkeys(("MOST_FLAGS", "MOST_ROWS", "WORST_ROWS"), LOOKS),
     "report/region_summary.py": {"LISTED_AREAS": LOOKS},
     "report/region_table.py": {"ROWS_PER_PAGE": LOOKS, "TABLE": LOOKS},

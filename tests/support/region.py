@@ -176,6 +176,9 @@ def _edit(made: dict[str, pd.DataFrame]) -> None:
     summary["code"] = np.where(summary["urn"] == 900009, "widened: to all age ranges", "")
     panel = made["panel"]
     panel = made["panel"] = panel[(panel["urn"] != 900004) | (panel["year"] == RELEASE)].copy()
+    own = panel["link_kind"] == "own"
+    panel.loc[own, "published_urn"] = panel.loc[own, "urn"]
+    panel.loc[own, "published_urns"] = panel.loc[own, "urn"].astype("str")
     merged = (panel["urn"] == 900008) & (panel["year"] < "2019")
     panel.loc[merged, ["published_urn", "published_urns", "link_kind"]] = [800008, "800008", "merged"]
     panel.loc[(panel["urn"] == 900005) & (panel["year"] == RELEASE), "persistent_pct"] = np.nan

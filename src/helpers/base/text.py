@@ -144,6 +144,20 @@ def days(ask_pp: float) -> float:
     return ask_pp / 100 * SCHOOL_DAYS
 
 
+_PARTS_OF_A_DAY = {0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 0.33: "a third", 0.5: "half"} | {
+    0.67: "two thirds",
+    0.75: "three quarters",
+}
+
+
+def school_days(days: float) -> str:
+    """School days in words: `half a school day`, `1.3 school days`."""
+    if days >= 0.9:
+        return f"{number(days, 1)} school days" if number(days, 1) != "1.0" else "one school day"
+    part = _PARTS_OF_A_DAY[min(_PARTS_OF_A_DAY, key=lambda share: abs(share - days))]
+    return f"{part} a school day" if part == "half" else f"{part} of a school day"
+
+
 def plural(count: float, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
@@ -151,6 +165,24 @@ def plural(count: float, one: str, many: str | None = None) -> str:
 def listed(items: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+_WITH_ARTICLE = (
+    "North East",
+    "North West",
+    "East Midlands",
+    "West Midlands",
+    "East of England",
+    "South East",
+    "South West",
+)
+
+
+def place(region: str, capital: bool = False) -> str:
+    """A region as it stands in a sentence: `the North East`, `London`."""
+    if region not in _WITH_ARTICLE:
+        return region
+    return f"{'The' if capital else 'the'} {region}"
 
 
 def phase_words(phase: str) -> str:

@@ -12,13 +12,8 @@ from helpers.report.inputs import PackInputs
 
 SMALLEST_GROUP = 3  # a group of one or two schools can be guessed by those who know the area
 FEWEST_FOR_DISTANCE = 5
+SHARE_MOVING_PCT = 20.0  # an ordinary primary school has one seventh of its pupils in Year 6
 
-MONITOR = (
-    "DfE’s statutory guidance asks schools to look in their own data for patterns of poor attendance, of "
-    "single pupils and of whole groups, "
-    "early enough to act before they set in.",
-    "DfE, Working together to improve school attendance, 2024",
-)
 LISTEN = (
     "DfE’s statutory guidance asks schools to listen to pupils and parents, to understand what keeps a "
     "pupil away, and to agree together "
@@ -39,16 +34,9 @@ DATA = (
     ),
     "reported by FFT Education Datalab, July 2025",
 )
-EVIDENCE = (
-    "Of 72 studies of ways to raise attendance three were from the UK, and the evidence as a whole is "
-    "weak. There was promise in how schools "
-    "write to parents, and in support that is aimed at a pupil’s own reasons for being away.",
-    "EEF, Attendance interventions: rapid evidence assessment, 2022",
-)
-LEAVING = [THREE, DATA, EVIDENCE]
-RECEIVING = [DATA, THREE, MONITOR, EVIDENCE]
-BOTH = [THREE, DATA, MONITOR, EVIDENCE]
-UNIVERSAL = [LISTEN, EVIDENCE]
+LEAVING = [THREE, DATA]
+RECEIVING = [DATA, THREE]
+UNIVERSAL = [LISTEN]
 
 
 def notice(inputs: PackInputs, urn: int, school: dict) -> dict | None:
@@ -61,25 +49,24 @@ def notice(inputs: PackInputs, urn: int, school: dict) -> dict | None:
     times = inputs.peer_summary[urn]["times_named"]
     if not times:
         return None
-    others = words.plural(times, "other school")
     by = _by_whom(inputs, urn, school, times)
+    reports = (
+        f"The reports of {number(times)} other schools name"
+        if times > 1
+        else "The report of one other school names"
+    )
     return {
         "times": times,
         "named": (
-            f"The reports of {others} name your school as a similar school that does better, by more "
-            "than chance would explain."
+            f"{reports} your school as a similar school that does better, by more than chance would explain."
         )
         + (f" {by}" if by else "")
         + f" No school is named in more than {number(inputs.parameters['named_cap'])} reports.",
-        "not_which": "We do not tell you which schools they are, because their reports are as "
-        "confidential as this one. "
-        "The figures do not show why your attendance is better.",
-        "asked": "If one of them calls, a conversation: what you do about attendance, and what you tried "
-        "that did not help. "
-        "No visit, no data and no paperwork.",
-        "no": "You can say no, to one call or to all of them. You need give no reason, and your own "
-        "figures do not change. "
-        "Tell your local authority, trust or regional team.",
+        "not_which": "We do not say which: their reports are as confidential as this one.",
+        "asked": "If one of them calls, a conversation: what you do about attendance, and what you tried that did "
+        "not help. No visit, no data and no paperwork.",
+        "no": "You can say no, to one call or to all of them, and need give no reason. Tell your local authority, "
+        "trust or regional team.",
     }
 
 
@@ -124,14 +111,10 @@ def transitions(school: dict) -> dict | None:
     """The share of pupils in Years 6 to 8, and guidance with its source that fits the years this school
     teaches. None when the share is not known or there are no such pupils."""
     share = school["years_6_to_8_pct"]
-    if not known(share) or share < 0.05:
+    if not known(share) or share < SHARE_MOVING_PCT:
         return None
     return {
-        "sentence": f"{pct(share, 0) if share >= 0.5 else 'Fewer than 1%'} of this school’s pupils are in "
-        "Years 6 to 8, "
-        "around the move from primary to secondary school. A drop in attendance between Year 7 and Year 8 "
-        "is not measured here: "
-        "no public figures are published by school and year group.",
+        "sentence": f"{pct(share, 0)} of this school’s pupils are in Years 6 to 8, around the move to secondary school.",
         "advice": [{"text": text, "source": source} for text, source in _fitting(school)],
     }
 
@@ -140,5 +123,5 @@ def _fitting(school: dict) -> list[tuple[str, str]]:
     if school["phase"] not in ("primary", "secondary"):
         return UNIVERSAL
     if school["block"] in ("middle", "all_through"):
-        return BOTH
+        return LEAVING
     return LEAVING if school["phase"] == "primary" else RECEIVING

@@ -22,8 +22,8 @@ def for_school(
     if earlier:
         urns = text.listed([f"URN {other}" for other in earlier])
         found.append(
-            f"Some figures of earlier years were published for {urns}, which this school came from. Its "
-            "pupils may have been different."
+            f"Some earlier figures were published for {urns}, which this school came from. Its pupils may have "
+            "been different."
         )
     pupils = school["weight_r_to_11"] if known(school["weight_r_to_11"]) else school["roll"]
     if known(pupils) and 0 < pupils < 300 and known(school["absence_pct"]):
@@ -52,14 +52,12 @@ def for_school(
     if expectation:
         found += _expectation_caveats(inputs, urn, school, expectation)
     found.append(
-        f"The figures describe {year_words(inputs.release)}. They do not know about illness in your area, "
-        "a closed building, new pupils or "
-        "a changed intake since then."
+        f"The figures describe {year_words(inputs.release)}. They do not know of illness, a closed building or a "
+        "changed intake since then."
     )
     if expectation:
         found.append(
-            "Features of pupils come from one census day in January. Pupils who joined or left later are "
-            "not counted."
+            "Features of pupils come from one day in January. Pupils who joined or left later are not counted."
         )
     return found
 
@@ -105,9 +103,8 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
         )
     if school["phase"] == "primary":
         found.append(
-            "For primary schools the range, the chances and the weight given to last year’s figure rest "
-            "on weaker evidence: there are no "
-            "consecutive years from before the pandemic to test them on."
+            "For primary schools the range, the chance and the weight of last year’s figure rest on weaker "
+            "evidence: the years before the pandemic that could test them are not used."
         )
     return found
 
@@ -117,12 +114,6 @@ def _how_far_it_moves(expectation: dict) -> str:
     pupil, rounding = expectation["one_pupil_moves_pp"], expectation["rounding_moves_pp"]
     moved = f"at most {number(pupil, 2)} points" if pupil >= 0.005 else "less than 0.01 points"
     return (
-        "One pupil more or less counted as eligible for free school meals, as having special educational "
-        "needs or a plan for them, as speaking "
-        f"another first language, or as Gypsy, Roma or Traveller, would move this number by {moved}, "
-        "before rounding and with the same similar "
-        "schools. Last year’s rate is published rounded: "
-        f"that may have moved it by at most {number(rounding, 2)} points. A move that small can still "
-        "change the last digit shown, or which "
-        "schools count as similar."
+        f"If one pupil had been counted differently in the census, the number would move by {moved}, with the same "
+        f"similar schools. Last year’s rate is published rounded: that moves it by at most {number(rounding, 2)}."
     )

@@ -8,8 +8,9 @@ can change them; shapes differ too, so that nothing rests on colour.
 from __future__ import annotations
 
 from html import escape
+from math import ceil, floor
 
-from helpers.base.text import chance, number, pct, signed
+from helpers.base.text import number, pct, signed
 from helpers.base.years import first_of
 
 
@@ -123,6 +124,72 @@ def history(
     return svg(chart_id, width, height, "Attendance by year, per cent", described, body)
 
 
+def strip(
+    chart_id: str,
+    title: str,
+    others: list[float],
+    band: tuple[float, float],
+    band_words: str,
+    above: list[tuple[float, str]],
+    own: tuple[float, str],
+    minimum: tuple[float, str],
+    described: str,
+    width: int = 930,
+) -> str:
+    """One school among others on one line of attendance (per cent): a dot for each of the `others`, the band in which
+    it is likely to be, lines for `above` (value, words), a ring for its `own` figure and a diamond for its `minimum`.
+    Every label has a row of its own, so that none covers another.
+    """
+    row, edge = 17, 14
+    values = [*others, *band, own[0], minimum[0], *(value for value, _ in above)]
+    step = next(s for s in (0.2, 0.5, 1, 2, 5, 10, 20) if (max(values) - min(values)) / s <= width / 110)
+    ticks = [step * n for n in range(floor(min(values) / step), ceil(max(values) / step) + 1)]
+    x = scale(ticks[0], ticks[-1], edge + 8, width - edge - 8)
+    top = row * len(above) + 22
+    middle, bottom = top + 17, top + 50
+
+    def label(value: float, y: float, words: str, css: str) -> str:
+        at, long = x(value), 7.4 * len(words)  # about as wide as the words are drawn
+        if at + 5 + long <= width:
+            return text(at + 5, y, words, css)
+        if at - 5 - long >= 0:
+            return text(at - 5, y, words, css, "end")
+        return text(min(max(at, long / 2), width - long / 2), y, words, css, "middle")
+
+    body = [
+        f'<rect class="band" x="{x(band[0])}" y="{top}" width="{max(x(band[1]) - x(band[0]), 1):.1f}" height="34"/>',
+        f'<line class="axis" x1="{edge}" y1="{bottom}" x2="{width - edge}" y2="{bottom}"/>',
+    ]
+    for tick in ticks:
+        body.append(f'<line class="axis" x1="{x(tick)}" y1="{bottom}" x2="{x(tick)}" y2="{bottom + 5}"/>')
+        body.append(text(x(tick), bottom + 20, f"{number(tick, 0 if step >= 1 else 1)}%", "tick", "middle"))
+    for i, (value, _) in enumerate(above):
+        body.append(
+            f'<line class="{"best" if i == 0 else "before"}" x1="{x(value)}" y1="{row * (i + 1) - 3}" '
+            f'x2="{x(value)}" y2="{bottom}"/>'
+        )
+    for i, value in enumerate(others):
+        body.append(
+            f'<circle class="peer" cx="{x(value)}" cy="{middle + (0, -8, 8, -4, 4)[i % 5]}" r="4.5"/>'
+        )
+    under = bottom + 38
+    body.append(
+        f'<line class="leader" x1="{x(own[0])}" y1="{middle + 9}" x2="{x(own[0])}" y2="{under + 1}"/>'
+    )
+    body.append(f'<circle class="own" cx="{x(own[0])}" cy="{middle}" r="8"/>')
+    at = x(minimum[0])
+    body.append(f'<line class="leader" x1="{at}" y1="{middle + 10}" x2="{at}" y2="{under + row + 1}"/>')
+    body.append(f'<path class="minimum" d="M{at} {middle - 9}l9 9l-9 9l-9 -9z"/>')
+    for i, (value, words) in enumerate(above):
+        body.append(label(value, row * (i + 1), words, "halo"))
+    body.append(
+        label(sum(band) / 2 if x(band[1]) - x(band[0]) < 30 else band[0], top - 6, band_words, "tick halo")
+    )
+    body.append(label(own[0], under, own[1], "strong halo"))
+    body.append(label(minimum[0], under + row, minimum[1], "strong halo"))
+    return svg(chart_id, width, under + row + 8, title, described, body, "chart strip")
+
+
 def dots(
     chart_id: str, title: str, rows: list[tuple[str, float, bool]], described: str, decimals: int = 1
 ) -> str:
@@ -184,19 +251,6 @@ def waterfall(
             px = x(levels[min(row, len(levels) - 1)])
             body.append(f'<line class="leader" x1="{px}" y1="{at + 8}" x2="{px}" y2="{at + step - 8}"/>')
     return svg(chart_id, width, 8 + len(rows) * step, "From last year to the minimum", described, body)
-
-
-def chances(chart_id: str, rows: list[tuple[str, float]], described: str) -> str:
-    """Chances (0-1) as bars out of 100."""
-    width, step = 400, 44
-    body = []
-    for i, (name, value) in enumerate(rows):
-        top = 14 + i * step
-        body.append(text(0, top, name))
-        body.append(f'<rect class="trough" x="0.5" y="{top + 7}" width="250" height="16"/>')
-        body.append(f'<rect class="up" x="0.5" y="{top + 7}" width="{250 * value:.1f}" height="16"/>')
-        body.append(text(258, top + 20, chance(value), "strong"))
-    return svg(chart_id, width, 14 + len(rows) * step - 14, "Chance of meeting the minimum", described, body)
 
 
 def histogram(

@@ -277,13 +277,18 @@ class PackInputs:
         return ByUrn(self.panel[self.panel["year"] <= self.release], "year")
 
     @cached_property
+    def years_after(self) -> ByUrn:
+        """Figures after the release: outcomes, which no number rests on."""
+        return ByUrn(self.panel[self.panel["year"] > self.release], "year")
+
+    @cached_property
     def driver_rows(self) -> ByUrn:
         return ByUrn(self.drivers, "driver")
 
     @cached_property
     def elsewhere(self) -> dict[int, dict]:
-        """What is told about a similar school, wherever it lies: name, LA, phase, size, FSM, absence and its
-        national baseline.
+        """What is told about a similar school, wherever it lies: name, LA, phase, size, FSM, EAL, SEN and absence, and
+        what we expect of it (`baseline_pct`, `sd_pp`), which decides who does better and is shown to nobody else.
         """
         wanted = [
             "urn",
@@ -293,16 +298,12 @@ class PackInputs:
             "phase",
             "roll",
             "fsm_pct",
+            "eal_pct",
+            "sen_support_pct",
             "absence_pct",
-            "persistent_pct",
         ]
-        known_schools = one_per_urn(self.register[wanted])
-        for urn, value in zip(
-            self.national_baseline["urn"].tolist(), plain(self.national_baseline["baseline_pct"]), strict=True
-        ):
-            if urn in known_schools:
-                known_schools[urn]["baseline_pct"] = value
-        return known_schools
+        expected = self.national_baseline[["urn", "baseline_pct", "sd_pp"]]
+        return one_per_urn(self.register[wanted].merge(expected, on="urn", how="left", validate="1:1"))
 
     @cached_property
     def la_rates(self) -> dict[tuple[str, str, str, str], float]:

@@ -31,15 +31,10 @@ from helpers.report.pages import ASSETS, HERE
 
 TEMPLATE = HERE / "templates" / "school.typ"
 FONTS = HERE / "fonts"
-SIZES = (
-    8.6,
-    8.2,
-    7.8,
-)  # points; the largest with which a report keeps to its sheets. Three in four fit at once; a try costs 40 ms
-SIZE_SHORT = 9.4  # of a report without a minimum, which fills one sheet
+SIZES = (10.5, 10.0)  # points; the largest with which a report keeps to its sheets. A try costs 40 ms
 SHEETS = 2
 STANDARD = "ua-1"
-CHARTS = ("history", "parts", "chances", "ladder")
+CHARTS = ("pictures",)  # the others say what a table beside them says
 
 # What the shipped font can show. Anything else is shown as its nearest letter, or as an asterisk: PDF/UA
 # refuses a character without a shape.
@@ -63,15 +58,14 @@ def compile_pdf(facts: dict, marking: str = text.MARKING) -> bytes:
     """One school's report (`school_facts`) as PDF bytes: PDF/UA-1, tagged, language en-GB, title set, the
     same bytes for the same facts.
 
-    Text is set as large as two sheets allow, never below 7.8 points: what is longer takes a third sheet.
+    Text is set as large as two sheets allow, never below 10 points: what is longer takes a third sheet.
     Raises `typst.TypstError` when the compiler refuses the page.
     """
     return _set(paper_facts(facts, marking))
 
 
 def _set(told: dict) -> bytes:
-    sizes = SIZES if told["ask"] else (SIZE_SHORT, *SIZES)
-    for size in sizes:
+    for size in SIZES:
         made = _compiler().compile(
             format="pdf",
             sys_inputs={"facts": json.dumps({**told, "size": size}, ensure_ascii=False)},
@@ -79,7 +73,7 @@ def _set(told: dict) -> bytes:
             timestamp=0,
         )
         with pikepdf.open(BytesIO(made)) as pdf:
-            if len(pdf.pages) <= SHEETS or size == sizes[-1]:
+            if len(pdf.pages) <= SHEETS or size == SIZES[-1]:
                 packed = (
                     BytesIO()
                 )  # half the size: the compiler leaves the many small objects of the tags as they are
@@ -96,6 +90,11 @@ def paper_facts(facts: dict, marking: str = text.MARKING) -> dict:
     region.
     """
     told = {name: value for name, value in facts.items() if name not in ("marks", "region")}
+    if told["pictures"]:
+        told["pictures"] = {"chart": told["pictures"]["paper"], "key": told["pictures"]["key"]}
+    for name in ("parts", "history"):
+        if told[name]:
+            told[name] = {part: value for part, value in told[name].items() if part != "chart"}
     for name in CHARTS:
         if told[name]:
             told[name] = {**told[name], "chart": _chart(told[name]["chart"])}
@@ -103,8 +102,11 @@ def paper_facts(facts: dict, marking: str = text.MARKING) -> dict:
         told["peers"] = {
             **told["peers"],
             **{
-                part: [{k: v for k, v in row.items() if k != "link"} for row in told["peers"][part]]
-                for part in ("rows", "named")
+                part: [
+                    {k: v for k, v in row.items() if k not in ("link", "register")}
+                    for row in told["peers"][part]
+                ]
+                for part in ("rows", "suggested")
             },
         }
     told |= {

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from helpers.base import text
-from helpers.base.text import as_published_decimals, known, number, pct, points, signed
-from helpers.base.years import SESSIONS, year_after, year_words, years_between
+from helpers.base.text import as_published_decimals, known, number, pct, signed
+from helpers.base.years import year_after, year_words, years_between
 from helpers.records import agreed
-from helpers.report import advice, caveats, charts
+from helpers.report import advice, caveats, charts, school_number, school_peers
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
 
@@ -23,7 +23,7 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
     missing and nothing computed later.
 
     `marks` holds the figures that are read back from the page (name -> unrounded value). Absence and
-    attendance are per cent, asks are percentage points. Raises KeyError for a URN that the region does not
+    attendance are per cent, improvements are percentage points. Raises KeyError for a URN that the region does not
     hold.
     """
     school = inputs.school[urn]
@@ -37,31 +37,44 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
         "release": year_words(inputs.release),
         "next_year": year_words(next_year),
         "region": inputs.region_name,
+        "la": school["la_name"] if known(school["la_name"]) else "",
         "sample": inputs.sample,
         "status": school["status"],
-        "about": _about(school),
+        "about": _about(school, expectation),
         "marks": {"urn": urn},
         "last": None,
         "ask": None,
+        "since": _since(inputs, urn),
     }
     if known(school["absence_pct"]):
         facts["last"] = _last(school["absence_pct"])
         facts["marks"]["absence_pct"] = school["absence_pct"]
     if known(school["persistent_pct"]):
         facts["marks"]["persistent_pct"] = school["persistent_pct"]
+    peers = school_peers.similar(inputs, urn, school) if expectation else None
     if expectation:
-        facts["ask"] = _ask(expectation, baseline, school)
+        facts["ask"] = {
+            **school_number.ask(expectation, baseline, school),
+            "standing": school_number.standing(expectation, inputs.parameters),
+            "why": school_number.why(school["phase"], expectation, inputs.parameters, peers["no_close"]),
+            "expected": pct(100 - baseline["baseline_pct"], 1),
+            "typical": pct(100 - baseline["context_expected_pct"], 1),
+        }
         for name in ("target_absence_pct", "ask_pp", "minimum_attendance_shown_pct"):
             facts["marks"][name] = expectation[name]
     else:
         facts["reason"] = text.reason_sentence(school["status"], inputs.release, school["status_note"])
     facts |= {
         "range": _special_range(inputs.special.get(urn), next_year),
+        "pictures": _pictures(inputs, school, baseline, expectation, peers) if expectation else None,
+        "sure": school_number.sure(expectation, baseline) if expectation else None,
+        "next": _next_steps(school, peers) if expectation else None,
         "history": _history(inputs, urn, school, baseline, expectation, next_year),
-        "parts": _parts(school, baseline, expectation, inputs.parameters) if expectation else None,
-        "chances": _chances(expectation) if expectation else None,
-        "ladder": _ladder(school, expectation, inputs.release) if expectation else None,
-        "peers": _peers(inputs, urn, school) if expectation else None,
+        "parts": school_number.parts(school, baseline, expectation, inputs.parameters)
+        if expectation
+        else None,
+        "further": _further(school, expectation, inputs.release) if expectation else None,
+        "peers": peers,
         "drivers": _drivers(inputs, urn, baseline) if baseline else None,
         "persistent": _persistent(inputs, school),
         "transitions": advice.transitions(school),
@@ -74,27 +87,43 @@ def school_facts(inputs: PackInputs, urn: int) -> dict:
     return facts
 
 
-def render(facts: dict, marking: str = text.MARKING, within: Collection[int] | None = None) -> str:
+def render(
+    facts: dict, marking: str = text.MARKING, within: Collection[int] | None = None, pdf: bool = False
+) -> str:
     """The school's page as HTML, under a marking.
 
     A page in a pack links to all schools of it. `within` are the URNs whose pages go out together with this
-    one, where there is no pack: only they are linked.
+    one, where there is no pack: only they are linked. `pdf`: whether its PDF lies beside it.
     """
     return (
-        environment().get_template("school.html").render(f=facts, words=text, MARKING=marking, within=within)
+        environment()
+        .get_template("school.html")
+        .render(f=facts, words=text, MARKING=marking, within=within, pdf=pdf)
     )
 
 
-def _about(school: dict) -> list[tuple[str, str]]:
-    """Identity in label and value, only what is known."""
-    rows = [
-        ("Local authority", school["la_name"]),
-        ("Phase", text.phase_words(school["phase"])),
-        ("Type", school["school_type"]),
-        ("Pupils", number(school["roll"]) if known(school["roll"]) else None),
-        ("Trust", school["trust_name"]),
-    ]
-    return [(label, str(value)) for label, value in rows if known(value)]
+def _about(school: dict, expectation: dict | None) -> str:
+    """The school in a line: phase, type, pupils, trust; only what is known."""
+    told = [text.phase_words(school["phase"])]
+    if known(school["school_type"]):
+        told.append(school["school_type"][0].lower() + school["school_type"][1:])
+    if known(school["roll"]):
+        pupils, count = text.plural(school["roll"], "pupil"), school["weight_r_to_11"]
+        if expectation and known(count) and number(count) != number(school["roll"]):
+            pupils += f" ({number(count)} of them in Reception to Year 11, who count here)"
+        told.append(pupils)
+    if known(school["trust_name"]):
+        told.append(school["trust_name"])
+    return ", ".join(told)
+
+
+def _since(inputs: PackInputs, urn: int) -> str:
+    """Attendance published after the year that the report is made from, in words; empty where there is none."""
+    later = [row for row in inputs.years_after.rows(urn) if known(row["absence_pct"])]
+    told = [f"{pct(100 - row['absence_pct'], 1)} in {year_words(row['year'])}" for row in later]
+    if not told:
+        return ""
+    return f"Since then: {text.listed(told)}. The progress page says whether the minimum was reached."
 
 
 def _la(school: dict) -> str:
@@ -110,38 +139,37 @@ def _last(absence_pct: float) -> dict:
     }
 
 
-def _ask(e: dict, baseline: dict, school: dict) -> dict:
-    shown = e["minimum_attendance_shown_pct"]
-    shown_ask = shown - (100 - school["absence_pct"])
-    pupils = school["weight_r_to_11"] if known(school["weight_r_to_11"]) else school["roll"]
-    days = text.days(shown_ask)
-    exact = e["minimum_attendance_pct"]
-    if abs(shown - exact) < 0.005:
-        rounding = f"shown as {pct(shown, 1)}"
-    elif shown < exact:
-        rounding = f"rounded down in your favour to {pct(shown, 1)}"
-    else:
-        rounding = f"shown as {pct(shown, 1)} because rounding down would ask for less than the least"
-    ask = {
-        "minimum": pct(shown, 1),
-        "rounding": rounding,
-        "shown_ask": points(shown_ask),
-        "target_absence": pct(e["target_absence_pct"], 2),
-        "typical": pct(100 - baseline["context_expected_pct"], 1),
-        "days": f"{number(days, 1)} school day{'' if number(days, 1) == '1.0' else 's'}",
-        "sessions": number(shown_ask / 100 * SESSIONS, 1),
-        "pupils": None,
+def _pictures(inputs: PackInputs, school: dict, baseline: dict, e: dict, peers: dict) -> dict:
+    """The same picture for a wide screen, a narrow one, and paper."""
+    wide, narrow, paper = (
+        school_peers.picture(inputs, school, baseline, e, peers, width, name)
+        for width, name in ((930, "picture"), (400, "picture-narrow"), (640, "picture-paper"))
+    )
+    count = text.plural(len(peers["rows"]), "similar school")
+    return {
+        "chart": wide,
+        "narrow": narrow,
+        "paper": paper,
+        "key": f"Grey dots: the {count}, in {year_words(inputs.release)}.",
     }
-    if known(pupils) and pupils > 0:
-        more = shown_ask / 100 * pupils
-        ask |= {
-            "pupils": number(pupils),
-            "pupil_days": number(days * pupils),
-            "each_day": (
-                f"{number(more, 0 if more >= 9.5 else 1)} more pupil{'' if number(more, 1) == '1.0' else 's'}"
-            ),
-        }
-    return ask
+
+
+def _next_steps(school: dict, peers: dict) -> dict:
+    """What to do next: the figures to check, and whom to ask."""
+    used = [f"absence {pct(school['absence_pct'], as_published_decimals(school['absence_pct']))}"]
+    if known(school["roll"]):
+        used.append(text.plural(school["roll"], "pupil"))
+    if known(school["fsm_pct"]):
+        used.append(f"{pct(school['fsm_pct'], 0)} eligible for free school meals")
+    if peers["no_close"]:
+        call = "No school is close to yours in its circumstances, so we suggest none to call."
+    elif peers["suggested"]:
+        call = "Ring one or two of the schools above, and ask what they do about attendance."
+    elif peers["better"]:
+        call = "No school that does better is near enough to suggest. The list of similar schools shows who does."
+    else:
+        call = "No similar school does clearly better than you. Others may ask you what works."
+    return {"check": f"Check the figures used: {text.listed(used)}.", "call": call}
 
 
 def _recorded(inputs: PackInputs, urn: int) -> list[str]:
@@ -236,194 +264,26 @@ def _history(
     }
 
 
-def _parts(school: dict, baseline: dict, e: dict, parameters: dict) -> dict:
-    """How the number is made: rows to add up by hand, each with the sum behind it."""
-    y, b, c = school["absence_pct"], baseline["baseline_pct"], baseline["context_expected_pct"]
-    own_weight = (b - c) / (y - c) if abs(y - c) > 0.05 else None
-    back = (
-        f"{number(y, as_published_decimals(y))} − {number(b, 2)}: last year’s absence less the absence "
-        "we expect next year if nothing changes."
-    )
-    if y - b <= -0.005:
-        back += " Last year was better than usual for a school like yours, so some slipping back is expected."
-    if own_weight is not None and 0 < own_weight < 1:
-        back += (
-            f" That forecast lies {number(100 * own_weight)}% of the way from what is typical here "
-            f"({number(c, 2)}) to last year’s figure."
-        )
-    context = (
-        f"Similar schools’ best quarter is {number(e['gap_pp'], 2)} points ahead of our forecast for you. "
-        f"One year asks for {number(100 * parameters['slope'])}% of that gap."
-    )
-    if e["gap_pp"] <= 1e-9:
-        context = (
-            "Our forecast for you is level with, or better than, the best quarter of similar "
-            "schools, so nothing is added."
-        )
-    rows = [
-        ("Return to normal", e["return_to_normal_pp"], back),
-        (
-            "National part",
-            e["national_part_pp"],
-            f"The same for every {school['phase']} school, set so that all schools together, before "
-            "rounding in their favour, improve as planned "
-            "for England.",
-        ),
-        ("Context part", e["context_part_pp"], context),
-        ("Limits", e["limits_part_pp"], _limits(e, parameters)),
-    ]
-    total = sum((text.rounded(value, 2) for _, value, _ in rows), start=text.rounded(0, 2))
-    ask = text.rounded(e["ask_pp"], 2)
-    last, end = 100 - y, e["minimum_attendance_pct"]
-    told = (
-        f"Last year {pct(last, 2)}; "
-        + "; ".join(f"{name.lower()} {signed(value)}" for name, value, _ in rows)
-        + f"; minimum {pct(end, 2)}."
-    )
-    return {
-        "rows": [{"name": name, "value": signed(value), "why": why} for name, value, why in rows],
-        "ask": signed(e["ask_pp"]),
-        "rounding": ""
-        if total == ask
-        else (
-            f"The four parts shown add up to {signed(float(total))}; the difference of "
-            f"{number(abs(float(total - ask)), 2)} is rounding."
-        ),
-        "exact_minimum": pct(end, 2),
-        "last": pct(last, 2),
-        "gap": number(e["gap_pp"], 2),
-        "chart": charts.waterfall(
-            "parts", ("Last year", last), [(name, value) for name, value, _ in rows], ("Minimum", end), told
-        ),
-        "weak": school["phase"] == "primary",
-    }
-
-
-def _limits(e: dict, parameters: dict) -> str:
-    """Which limit changed the number, in the order in which they are applied, so that the sum can be redone."""
-    if abs(e["limits_part_pp"]) < 0.005:
-        return "No limit changed the number."
-    floor, cap, least, most = (
-        parameters[name] for name in ("floor_pp", "cap_pp", "min_ask_pp", "max_ask_pp")
-    )
-    improvement = e["national_part_pp"] + e["context_part_pp"]
-    told = []
-    if improvement < floor:
-        told.append(
-            f"The national and context parts together may not be less than {number(floor, 1)}, so they "
-            f"count as {number(floor, 1)}."
-        )
-    elif improvement > cap:
-        told.append(
-            f"The national and context parts together may not be more than {number(cap, 1)}, so they "
-            "count "
-            f"as {number(cap, 1)}."
-        )
-    whole = e["return_to_normal_pp"] + min(max(improvement, floor), cap)
-    if whole < least:
-        told.append(f"No school is asked for less than {number(least, 1)} in all.")
-    elif whole > most:
-        told.append(f"No school is asked for more than {number(most, 1)} in all.")
-    return " ".join(told) or "A limit changed the number."
-
-
-def _chances(e: dict) -> dict:
-    rows = [
-        ("If nothing really changes at the school", e["chance_unaided"]),
-        ("If you gain the improvement asked", e["chance_if_real"]),
-    ]
-    told = "; ".join(f"{name}: {text.chance(value)}" for name, value in rows) + "."
-    return {
-        "unaided": text.chance(e["chance_unaided"]),
-        "real": text.chance(e["chance_if_real"]),
-        "chart": charts.chances("chances", rows, told),
-    }
-
-
-def _ladder(school: dict, e: dict, release: str) -> dict:
-    """The rungs in a fixed order; a rung that is not known is named with the reason."""
-    last = 100 - school["absence_pct"]
+def _further(school: dict, e: dict, release: str) -> dict | None:
+    """How far a school could go beyond its minimum: other figures above it, lowest first; None where it is past all."""
+    minimum, last = e["minimum_attendance_shown_pct"], 100 - school["absence_pct"]
     rungs = [
-        (f"Your school, {year_words(release)}", last, "own"),
-        ("Your minimum", e["minimum_attendance_shown_pct"], "minimum"),
         (
             f"{text.phase_words(school['phase'])} schools in {_la(school)}, {year_words(release)}",
             e["la_attendance_pct"],
-            "la",
         ),
-        ("Best quarter of similar schools", e["peers_best_quartile_attendance_pct"], "peers"),
-        ("Your school before the pandemic, 2018/19", e["pre_pandemic_attendance_pct"], "before"),
+        ("Best quarter of similar schools", e["peers_best_quartile_attendance_pct"]),
+        ("Your school before the pandemic, 2018/19", e["pre_pandemic_attendance_pct"]),
     ]
-    there = [(name, value, kind == "minimum") for name, value, kind in rungs if known(value)]
-    rows = []
-    for name, value, kind in rungs:
-        if not known(value):
-            rows.append({"name": name, "value": "Not known", "step": "", "kind": kind})
-            continue
-        step = text.rounded(value - last, 1)
-        rows.append(
-            {
-                "name": name,
-                "value": pct(value, 1),
-                "step": signed(float(step), 1) if kind != "own" else "",
-                "kind": kind,
-            }
-        )
-    told = "; ".join(f"{name}: {pct(value, 1)}" for name, value, _ in there) + "."
-    above = [name for name, value, kind in rungs if known(value) and kind != "own" and value > last]
+    above = sorted(
+        (value, name) for name, value in rungs if known(value) and text.rounded(value - minimum, 1) > 0
+    )
+    past = [name[0].lower() + name[1:] for name, value in rungs if known(value) and value <= minimum]
     return {
-        "rows": rows,
-        "chart": charts.dots("ladder", "The ladder: attendance, per cent", there, told),
-        "leads": not above[1:],
-    }
-
-
-def _peers(inputs: PackInputs, urn: int, school: dict) -> dict:
-    """Similar schools by rank, and those named as doing better. A name is a link only when its page is in the
-    same pack.
-    """
-    rows = []
-    for row in inputs.peer_rows.rows(urn):
-        peer = int(row["peer_urn"])
-        other = inputs.elsewhere[peer]
-        rows.append(
-            {
-                "rank": int(row["rank"]),
-                "urn": peer,
-                "name": other["school_name"],
-                "link": f"{peer}.html" if peer in inputs.school else "",
-                "la": other["la_name"] if known(other["la_name"]) else "Not known",
-                "km": number(row["km"]) if known(row["km"]) else "Not known",
-                "closeness": text.CLOSENESS[row["closeness"]],
-                "baseline": pct(100 - other["baseline_pct"], 1),
-                "named": bool(row["named"]),
-                **_traits(other),
-            }
-        )
-    own = {"baseline": pct(100 - inputs.base[urn]["baseline_pct"], 1), **_traits(school)}
-    summary = inputs.peer_summary[urn]
-    most = summary["n_peers"]
-    beyond = sum(row["rank"] > most for row in rows)
-    return {
-        "rows": rows,
-        "named": [row for row in rows if row["named"]],
-        "own": own,
-        "no_close": summary["no_close_peers"],
-        "widened": bool(summary["code"]),
-        "near": (
-            f"Ranks after {most} are almost as close as rank {most} and are listed because they do better."
-        )
-        if beyond
-        else "",
-    }
-
-
-def _traits(school: dict) -> dict:
-    return {
-        "roll": number(school["roll"]) if known(school["roll"]) else "Not known",
-        "fsm": pct(school["fsm_pct"], 0) if known(school["fsm_pct"]) else "Not known",
-        "last": pct(100 - school["absence_pct"], 1) if known(school["absence_pct"]) else "Not known",
-        "persistent": pct(school["persistent_pct"], 0) if known(school["persistent_pct"]) else "Not known",
+        "rows": [
+            {"name": name, "value": pct(value, 1), "step": signed(value - last, 1)} for value, name in above
+        ],
+        "past": f"With your minimum you would be past: {text.listed(past)}." if past else "",
     }
 
 
@@ -453,6 +313,7 @@ def _drivers(inputs: PackInputs, urn: int, baseline: dict) -> dict | None:
         "start": pct(typical - sum(v for _, v in rows), 2),
         "rows": table,
         "typical": pct(typical, 2),
+        "shown": pct(typical, 1),
     }
 
 
