@@ -102,9 +102,9 @@ def test_reports_counted_elsewhere_in_another_number_are_not_broken_down(inputs)
     ("phase", "block", "fits"),
     [
         ("primary", "primary", advice.LEAVING),
-        ("primary", "middle", advice.BOTH),
+        ("primary", "middle", advice.LEAVING),
         ("secondary", "secondary", advice.RECEIVING),
-        ("secondary", "all_through", advice.BOTH),
+        ("secondary", "all_through", advice.LEAVING),
         ("special", "special", advice.UNIVERSAL),
     ],
 )

@@ -10,8 +10,8 @@ import pandas as pd
 
 
 def does_better(own: tuple[float, float], other: tuple[float, float], z: float) -> bool:
-    """Whether another school is expected to do better by more than `z` errors of the difference. Each school is its
-    expected absence and its error, in per cent and points.
+    """Whether another school is expected to do better by more than `z` errors of the difference. Each school
+    is its expected absence and its error, in per cent and points.
     """
     return own[0] - other[0] > z * math.hypot(own[1], other[1])
 

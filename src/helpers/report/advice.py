@@ -114,7 +114,8 @@ def transitions(school: dict) -> dict | None:
     if not known(share) or share < SHARE_MOVING_PCT:
         return None
     return {
-        "sentence": f"{pct(share, 0)} of this school’s pupils are in Years 6 to 8, around the move to secondary school.",
+        "sentence": f"{pct(share, 0)} of this school’s pupils are in Years 6 to 8, around the move "
+        "to secondary school.",
         "advice": [{"text": text, "source": source} for text, source in _fitting(school)],
     }
 

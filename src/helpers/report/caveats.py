@@ -114,6 +114,7 @@ def _how_far_it_moves(expectation: dict) -> str:
     pupil, rounding = expectation["one_pupil_moves_pp"], expectation["rounding_moves_pp"]
     moved = f"at most {number(pupil, 2)} points" if pupil >= 0.005 else "less than 0.01 points"
     return (
-        f"If one pupil had been counted differently in the census, the number would move by {moved}, with the same "
+        f"If one pupil had been counted differently in the census, the number would move by {moved}, "
+        "with the same "
         f"similar schools. Last year’s rate is published rounded: that moves it by at most {number(rounding, 2)}."
     )

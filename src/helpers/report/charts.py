@@ -136,9 +136,9 @@ def strip(
     described: str,
     width: int = 930,
 ) -> str:
-    """One school among others on one line of attendance (per cent): a dot for each of the `others`, the band in which
-    it is likely to be, lines for `above` (value, words), a ring for its `own` figure and a diamond for its `minimum`.
-    Every label has a row of its own, so that none covers another.
+    """One school among others on one line of attendance (per cent): a dot for each of the `others`, the band
+    in which it is likely to be, lines for `above` (value, words), a ring for its `own` figure and a diamond
+    for its `minimum`. Every label has a row of its own, so that none covers another.
     """
     row, edge = 17, 14
     values = [*others, *band, own[0], minimum[0], *(value for value, _ in above)]
@@ -157,7 +157,8 @@ def strip(
         return text(min(max(at, long / 2), width - long / 2), y, words, css, "middle")
 
     body = [
-        f'<rect class="band" x="{x(band[0])}" y="{top}" width="{max(x(band[1]) - x(band[0]), 1):.1f}" height="34"/>',
+        f'<rect class="band" x="{x(band[0])}" y="{top}" width="{max(x(band[1]) - x(band[0]), 1):.1f}" '
+        'height="34"/>',
         f'<line class="axis" x1="{edge}" y1="{bottom}" x2="{width - edge}" y2="{bottom}"/>',
     ]
     for tick in ticks:

@@ -287,8 +287,9 @@ class PackInputs:
 
     @cached_property
     def elsewhere(self) -> dict[int, dict]:
-        """What is told about a similar school, wherever it lies: name, LA, phase, size, FSM, EAL, SEN and absence, and
-        what we expect of it (`baseline_pct`, `sd_pp`), which decides who does better and is shown to nobody else.
+        """What is told about a similar school, wherever it lies: name, LA, phase, size, FSM, EAL, SEN and
+        absence, and what we expect of it (`baseline_pct`, `sd_pp`), which decides who does better and is
+        shown to nobody else.
         """
         wanted = [
             "urn",

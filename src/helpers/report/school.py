@@ -265,7 +265,9 @@ def _history(
 
 
 def _further(school: dict, e: dict, release: str) -> dict | None:
-    """How far a school could go beyond its minimum: other figures above it, lowest first; None where it is past all."""
+    """How far a school could go beyond its minimum: other figures above it, lowest first; None where it is
+    past all.
+    """
     minimum, last = e["minimum_attendance_shown_pct"], 100 - school["absence_pct"]
     rungs = [
         (

@@ -13,8 +13,8 @@ FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 0.5: "half"}
 
 
 def ask(e: dict, baseline: dict, school: dict) -> dict:
-    """The first answer: the minimum, how far it is from last year's figure, and what that comes to. Every figure is
-    of the minimum as shown.
+    """The first answer: the minimum, how far it is from last year's figure, and what that comes to. Every
+    figure is of the minimum as shown.
     """
     shown = e["minimum_attendance_shown_pct"]
     more = shown - (100 - school["absence_pct"])
@@ -36,7 +36,8 @@ def ask(e: dict, baseline: dict, school: dict) -> dict:
                 f"{'pupil' if number(places, 1) == '1.0' else 'pupils'} in school on an average day"
             )
         told["pupil_days"] = (
-            f"We count 190 school days ({SESSIONS} sessions) in a year. For {number(count)} pupils the improvement "
+            f"We count 190 school days ({SESSIONS} sessions) in a year. For {number(count)} pupils "
+            "the improvement "
             f"comes to {number(days * count)} more pupil-days in school."
         )
     return told
@@ -53,7 +54,8 @@ def standing(e: dict, parameters: dict) -> str:
     if least:
         return "This is the least that is asked of any school."
     if e["ask_pp"] >= parameters["max_ask_pp"] - 1e-6:
-        return f"This is the most that is asked of any school: {number(parameters['max_ask_pp'], 1)} points in a year."
+        most = number(parameters["max_ask_pp"], 1)
+        return f"This is the most that is asked of any school: {most} points in a year."
     return "You already do as well as the best quarter of similar schools." if leads else ""
 
 
@@ -65,7 +67,8 @@ def why(phase: str, e: dict, parameters: dict, no_close: bool) -> str:
         lines.append(f"Every {phase} school is asked for {number(national, 2)} points.")
     elif national <= -SHOWN:
         lines.append(
-            f"{number(-national, 2)} points are taken off for every {phase} school: the other parts already ask for "
+            f"{number(-national, 2)} points are taken off for every {phase} school: the other parts "
+            "already ask for "
             "more than the national path."
         )
     if context >= SHOWN:
@@ -146,7 +149,8 @@ def _rounding(shown: float, exact: float) -> str:
 
 def _back(y: float, b: float, c: float) -> str:
     """What comes back by itself, from last year's absence `y`, the forecast `b` and what is usual here `c`."""
-    words = f"Last year’s absence of {number(y, as_published_decimals(y))} less the {number(b, 2)} we expect next year."
+    last = number(y, as_published_decimals(y))
+    words = f"Last year’s absence of {last} less the {number(b, 2)} we expect next year."
     weight = (b - c) / (y - c) if abs(y - c) > 0.05 else None
     if weight is not None and 0 < weight < 1:
         words += (
@@ -157,7 +161,10 @@ def _back(y: float, b: float, c: float) -> str:
 
 
 def _national(phase: str, e: dict) -> str:
-    words = f"The same for every {phase} school. It makes all schools together improve by the path set for England."
+    words = (
+        f"The same for every {phase} school. It makes all schools together improve by the path set for "
+        "England."
+    )
     if e["national_part_pp"] <= -SHOWN:
         words += " It is below zero because the other parts already ask for more than that path."
     return words
@@ -167,7 +174,8 @@ def _context(e: dict, parameters: dict) -> str:
     if e["gap_pp"] <= 1e-9:
         return "We expect you to be level with the best quarter of similar schools, or ahead, so nothing is added."
     return (
-        f"The best quarter of similar schools is {number(e['gap_pp'], 2)} points ahead of what we expect of you. One "
+        f"The best quarter of similar schools is {number(e['gap_pp'], 2)} points ahead of what we "
+        "expect of you. One "
         f"year asks for {number(100 * parameters['slope'])}% of that gap."
     )
 
