@@ -82,6 +82,30 @@ REASONS = {
     ),
 }
 
+# The words that pages use in a sense of their own.
+GLOSSARY = [
+    (
+        "Attendance",
+        "Sessions attended out of sessions possible, per cent. A session is a morning or an afternoon.",
+    ),
+    ("Minimum", "The least attendance that is asked of a school for the year."),
+    ("Asked", "The minimum less last year’s attendance, in percentage points."),
+    ("Typical", "The attendance of schools with such pupils and surroundings, in the same year."),
+    ("Likely", "The range in which attendance falls 8 times in 10 if nothing changes nationally."),
+    ("By luck", "In how many of 100 such schools the minimum would be reached with no real change."),
+    (
+        "Similar schools",
+        "Schools alike in pupils, size and surroundings. Attendance is not used to find them.",
+    ),
+    ("Best quarter", "The attendance that a quarter of the similar schools are expected to reach or pass."),
+    ("Does better", "Expected to have less absence than you, by more than chance would explain."),
+    ("Persistent absence", "Missing 10% or more of the possible sessions. Severe: half or more."),
+    ("Free meals (FSM)", "Pupils eligible for free school meals, per cent."),
+    ("SEN support, EHCP", "Special educational needs, without and with an education, health and care plan."),
+    ("EAL", "English as an additional language."),
+    ("URN", "The school’s number in the public register of schools (GIAS)."),
+]
+
 CLOSENESS = {
     "very close": "Very close",
     "close": "Close",

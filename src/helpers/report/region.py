@@ -14,29 +14,48 @@ from helpers.base.years import year_after, year_words
 from helpers.report import geopackage, quality, region_summary
 from helpers.report.inputs import PackInputs
 from helpers.report.pages import environment
-from helpers.report.region_facts import PHASES, la_table, region_facts, school_frame, summary_words
-from helpers.report.region_pictures import distribution, ladder, region_maps
-from helpers.report.region_table import ROWS_PER_PAGE, TABLE, filters, first_rows, table_data, table_script
+from helpers.report.region_facts import PHASES, cards, la_table, region_facts, school_frame
+from helpers.report.region_pictures import distribution, region_maps
+from helpers.report.region_table import (
+    ROWS_PER_PAGE,
+    TABLE,
+    filters,
+    first_rows,
+    table_data,
+    table_script,
+    views,
+)
 
 __all__ = ["la_table", "region_facts", "school_frame", "write"]
 
 
 def write(inputs: PackInputs, frame: pd.DataFrame, folder: Path, spreadsheet: str, csv: str) -> None:
-    """Write `index.html`, `summary.html`, `assets/schools.js` and `<slug>.gpkg` to the pack's `folder`.
-    `frame` is `school_frame`; `spreadsheet` and `csv` are the names of the files beside the page."""
+    """Write `index.html`, `summary.html`, `method.html`, `assets/schools.js` and `<slug>.gpkg` to the pack's
+    `folder`. `frame` is `school_frame`; `spreadsheet` and `csv` are the names of the files beside the page."""
     facts, data, geo = region_facts(inputs), table_data(frame), f"{inputs.slug}.gpkg"
+    shown_views = views(inputs, frame)
     (folder / "index.html").write_text(
-        render(inputs, frame, facts, data, spreadsheet, csv, geo), encoding="utf-8", newline="\n"
+        render(inputs, frame, facts, data, shown_views, spreadsheet, csv, geo), encoding="utf-8", newline="\n"
     )
     (folder / "summary.html").write_text(
         region_summary.render(inputs, frame, facts), encoding="utf-8", newline="\n"
     )
-    (folder / "assets" / "schools.js").write_text(table_script(data), encoding="utf-8", newline="\n")
+    (folder / "method.html").write_text(method(inputs), encoding="utf-8", newline="\n")
+    (folder / "assets" / "schools.js").write_text(
+        table_script(data, shown_views), encoding="utf-8", newline="\n"
+    )
     geopackage.write(inputs, frame, folder / geo)
 
 
 def render(
-    inputs: PackInputs, frame: pd.DataFrame, facts: dict, data: dict, spreadsheet: str, csv: str, geo: str
+    inputs: PackInputs,
+    frame: pd.DataFrame,
+    facts: dict,
+    data: dict,
+    shown_views: list[dict],
+    spreadsheet: str,
+    csv: str,
+    geo: str,
 ) -> str:
     """The region's page as HTML, from `school_frame`, `region_facts` and `table_data`."""
     areas, numbers = la_table(frame)
@@ -48,15 +67,11 @@ def render(
             release=year_words(inputs.release),
             next_year=year_words(year_after(inputs.release)),
             sample=inputs.sample,
-            summary=summary_words(facts, inputs.region_name, inputs.release),
+            cards=cards(facts),
+            views=shown_views,
             maps=region_maps(inputs, frame, numbers),
             areas=areas,
             distributions=[chart for phase in PHASES if (chart := distribution(frame, phase))],
-            ladders=[
-                chart
-                for phase in PHASES
-                if (chart := ladder(facts, phase, inputs.region_name, inputs.release))
-            ],
             columns=[column for column in TABLE if column.place == "shown"],
             filters=filters(data),
             choices=[
@@ -75,6 +90,23 @@ def render(
             quality=quality.summary(inputs, frame),
             sources=inputs.source_files,
             code=code_words(inputs.manifest),
+            words=text,
+        )
+    )
+
+
+def method(inputs: PackInputs) -> str:
+    """How a minimum is made and what the words mean, on a page of its own: it must be there without a network."""
+    return (
+        environment()
+        .get_template("method.html")
+        .render(
+            region=inputs.region_name,
+            release=year_words(inputs.release),
+            next_year=year_words(year_after(inputs.release)),
+            sample=inputs.sample,
+            parameters=inputs.parameters,
+            glossary=text.GLOSSARY,
             words=text,
         )
     )

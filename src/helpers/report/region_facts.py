@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers.base import text as words
 from helpers.base.text import known, number, pct
-from helpers.base.years import SCHOOL_DAYS, year_after, year_words
+from helpers.base.years import SCHOOL_DAYS
 from helpers.report.inputs import PackInputs
 
 PHASES = ("primary", "secondary")
@@ -27,7 +27,8 @@ def school_frame(inputs: PackInputs) -> pd.DataFrame:
     frame.loc[frame["status"] != "assessed", wanted[1:]] = np.nan
     frame["attendance_pct"] = 100 - frame["absence_pct"]
     frame["pupils"] = frame["weight_r_to_11"].fillna(frame["roll"])
-    frame["shown_ask_pp"] = frame["minimum_attendance_shown_pct"] - frame["attendance_pct"]
+    frame["shown_ask_pp"] = (frame["minimum_attendance_shown_pct"] - frame["attendance_pct"]).round(9)
+    frame["against_typical_pp"] = frame["context_expected_pct"] - frame["absence_pct"]
     frame["pupil_days"] = frame["shown_ask_pp"] / 100 * SCHOOL_DAYS * frame["pupils"]
     return frame
 
@@ -60,7 +61,7 @@ def region_facts(inputs: PackInputs) -> dict[str, dict]:
         add(f"{phase}_schools", len(some), "schools")
         for name, column, unit, decimals in [
             ("attendance", "attendance_pct", "%", 2),
-            ("ask", "ask_pp", "pp", 2),
+            ("ask", "shown_ask_pp", "pp", 2),
             ("minimum", "minimum_attendance_shown_pct", "%", 2),
             ("best_quarter", "peers_best_quartile_attendance_pct", "%", 2),
         ]:
@@ -79,41 +80,32 @@ def region_facts(inputs: PackInputs) -> dict[str, dict]:
     return facts
 
 
-def summary_words(facts: dict[str, dict], region: str, release: str) -> list[str]:
-    """The region in a few sentences, every figure a named fact."""
+def cards(facts: dict[str, dict]) -> list[tuple[str, str]]:
+    """The region in four figures, each with what it is."""
 
     def say(name: str) -> str:
         fact = facts[name]
         return (pct if fact["unit"] == "%" else number)(fact["value"], fact["decimals"])
 
-    lines = [
-        f"This pack holds {say('schools')} state-funded schools in {say('local_authorities')} local "
-        "authorities. "
-        f"{say('schools_with_expectation')} have a minimum for {year_words(year_after(release))}; "
-        f"{say('schools_without_expectation')} have "
-        "none, each with a reason."
-    ]
-    for phase in PHASES:
-        if f"{phase}_attendance" in facts:
-            text = (
-                f"In the {say(f'{phase}_schools')} {phase} schools with a minimum, attendance was "
-                f"{say(f'{phase}_attendance')} in "
-                f"{year_words(release)}, counting each pupil once. On average they are asked for "
-                f"{say(f'{phase}_ask')} percentage points more."
+    without = facts["schools_without_expectation"]["value"]
+    none = f"; {say('schools_without_expectation')} have none, and their pages say why" if without else ""
+    found = [
+        (f"{say('schools_with_expectation')} of {say('schools')}", f"schools have a minimum{none}"),
+        *(
+            (
+                f"{words.phase_words(phase)} +{say(f'{phase}_ask')}",
+                f"points on average: from {say(f'{phase}_attendance')} to {say(f'{phase}_minimum')}",
             )
-            if f"{phase}_chance" in facts:
-                text += (
-                    f" With no real change anywhere, {words.chance(facts[f'{phase}_chance']['value'])} "
-                    "of them would meet it by luck."
-                )
-            lines.append(text)
+            for phase in PHASES
+            if f"{phase}_attendance" in facts
+        ),
+    ]
     if "pupil_days" in facts:
-        lines.append(
-            f"If every school reached exactly its minimum, pupils in {region} would spend "
-            f"{say('pupil_days')} more pupil-days in school "
-            "over the year."
+        more = facts["pupil_days"]["value"] / SCHOOL_DAYS
+        found.append(
+            (f"{number(more)} more pupils", "in school on an average day, if all reach their minimum")
         )
-    return lines
+    return found
 
 
 def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
@@ -133,7 +125,7 @@ def la_table(frame: pd.DataFrame) -> tuple[list[dict], dict[str, int]]:
         }
         for phase in PHASES:
             some = assessed[assessed["phase"] == phase]
-            for name, column in (("attendance", "attendance_pct"), ("ask", "ask_pp")):
+            for name, column in (("attendance", "attendance_pct"), ("ask", "shown_ask_pp")):
                 row[f"{phase}_{name}"] = weighted_mean(some[column], some["pupils"])
         rows.append(row | {"pupil_days": float(assessed["pupil_days"].sum())})
     return rows, numbers

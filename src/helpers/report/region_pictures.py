@@ -1,4 +1,4 @@
-"""Pictures of a region: maps, how schools are spread, the ladder."""
+"""Pictures of a region: maps, and how schools are spread."""
 
 from __future__ import annotations
 
@@ -63,26 +63,9 @@ def distribution(frame: pd.DataFrame, phase: str) -> dict | None:
     )
     bins = list(zip(edges[:-1].tolist(), counts.tolist(), strict=True))
     chart = charts.histogram(
-        f"spread-{phase}", title, bins, step, [(median, f"middle school {pct(median, 1)}")], told, "%"
+        f"spread-{phase}", title, bins, step, [(median, f"median {pct(median, 1)}")], told, "%"
     )
     below = int((values < low).sum())
     if below:
         told += f" The first bar holds {text.plural(below, 'school')} below {pct(low, 1)}."
     return {"title": title, "svg": chart, "told": told}
-
-
-def ladder(facts: dict[str, dict], phase: str, region: str, release: str) -> dict | None:
-    """The region's ladder: means over pupils."""
-    rungs = [
-        (f"Last year, {year_words(release)}", f"{phase}_attendance", False),
-        ("Average minimum", f"{phase}_minimum", True),
-        (f"All {phase} schools of {region}, as published", f"{phase}_published", False),
-        ("Best quarter of similar schools", f"{phase}_best_quarter", False),
-        ("The same schools before the pandemic, 2018/19", f"{phase}_pre_pandemic", False),
-    ]
-    rows = [(name, facts[key]["value"], strong) for name, key, strong in rungs if key in facts]
-    if len(rows) < 2:
-        return None
-    told = "; ".join(f"{name}: {pct(value, 2)}" for name, value, _ in rows) + "."
-    title = f"{text.phase_words(phase)} schools: the ladder, attendance in per cent"
-    return {"title": title, "svg": charts.dots(f"ladder-{phase}", title, rows, told, 2), "told": told}

@@ -31,8 +31,9 @@ def summary_facts(
     for phase in PHASES:
         some = assessed[assessed["phase"] == phase]
         if len(some):
-            add(f"{phase}_ask_tenth", float(some["ask_pp"].quantile(0.1)), "pp", 2)
-            add(f"{phase}_ask_ninetieth", float(some["ask_pp"].quantile(0.9)), "pp", 2)
+            least = some["ask_pp"] <= inputs.parameters["min_ask_pp"] + 1e-6
+            add(f"{phase}_least_share", 100 * float(least.mean()), "%", 0)
+            add(f"{phase}_ask_ninetieth", float(some["shown_ask_pp"].quantile(0.9)), "pp", 1)
             add(f"{phase}_by_luck", float(some["chance_unaided"].sum()), "schools")
     if len(assessed):
         add("pupils_a_day", float(assessed["pupil_days"].sum()) / SCHOOL_DAYS, "pupils")
@@ -44,9 +45,7 @@ def summary_facts(
         similar = inputs.summary[inputs.summary["urn"].isin(assessed["urn"])]
         add("no_close_peers", int(similar["no_close_peers"].sum()), "schools")
         named = inputs.peers[inputs.peers["named"]]
-        if inputs.alternatives is not None:
-            near = inputs.alternatives
-            named = pd.concat([named, near[near["named"] & near["urn"].isin(inputs.schools["urn"])]])
+        named = pd.concat([named, inputs.alternatives[inputs.alternatives["named"]]])
         add("with_named", int(named["urn"].nunique()), "schools")
         each = areas_asked(frame).set_index("name")["days_each"]
         for which, name in (("least", each.idxmin()), ("most", each.idxmax())):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from helpers.base import text as words
 from helpers.base.text import known, number
+from helpers.report.inputs import PackInputs
 
 ROWS_PER_PAGE = 50
 
@@ -34,18 +35,21 @@ class Column:
 TABLE = [
     Column("name", "School", source="school_name"),
     Column("urn", "URN", 0, source="urn"),
-    Column("la", "Local authority", filter="level", main=True, source="la_name"),
-    Column("phase", "Phase", filter="level", main=True),
-    Column("status", "Minimum, or why there is none", place="more", filter="level", main=True),
-    Column("roll", "Pupils", 0, filter="range", source="roll"),
-    Column("attendance", "Attendance last year (%)", 1, source="attendance_pct"),
+    Column("la", "Local authority", None, "more", "level", main=True, source="la_name"),
+    Column("phase", "Phase", None, "more", "level", main=True),
+    Column("status", "Minimum, or why there is none", None, "more", "level", source=""),
+    Column("roll", "Pupils", 0, "more", "range", source="roll"),
+    Column("attendance", "Last year (%)", 1, source="attendance_pct"),
     Column("minimum", "Minimum (%)", 1, source="minimum_attendance_shown_pct"),
-    Column("ask", "Improvement asked before rounding (points)", 2, filter="range", source="ask_pp"),
-    Column("chance", "Chance with no real change (in 100)", 0),
-    Column("persistent", "Persistent absence (%)", 1, filter="range", source="persistent_pct"),
+    Column("ask", "Asked (points)", 1, "shown", "range", source="shown_ask_pp"),
+    Column("against", "Against typical (points)", 1, "shown", "range", source="against_typical_pp"),
+    Column("chance", "By luck (in 100)", 0),
+    Column("persistent", "Persistent absence (%)", 1, "more", "range", source="persistent_pct"),
     Column("absence", "Overall absence (%)", 1, "more", "range", source="absence_pct"),
+    Column("typical", "Typical (%)", 1, "more"),
     Column("fsm", "Free school meals (%)", 1, "more", "range", source="fsm_pct"),
     Column("capacity", "Places (capacity)", 0, "more", "range", source="capacity"),
+    Column("trust", "Trust", None, "more", "level", source="trust_name"),
     Column("school_type", "Type", None, "more", "level", source="school_type"),
     Column("urban_rural", "Urban or rural", None, "more", "level", source="urban_rural"),
     Column("admissions_policy", "Admissions", None, "more", "level", source="admissions_policy"),
@@ -53,9 +57,63 @@ TABLE = [
     Column("denomination", "Religious character", None, "more", "level", source="denomination"),
     Column("sex_of_school", "Boys, girls or mixed", None, "more", "level", source="sex_of_school"),
     Column("sixth_form", "Sixth form", None, "more", "level"),
+    Column("postcode", "Postcode", None, "hidden", source="postcode"),
     Column("easting", "Easting (m)", 0, "hidden", source="easting"),
     Column("northing", "Northing (m)", 0, "hidden", source="northing"),
 ]
+
+
+@dataclass(frozen=True)
+class View:
+    """A ready-made view: schools with a mark (all of them where `test` is empty), in an order."""
+
+    key: str
+    label: str
+    sort: str
+    descending: bool = False
+
+
+VIEWS = [
+    View("most", "Asked most", "ask", True),
+    View("below", "Furthest below typical", "against"),
+    View("least", "Asked the least", "name"),
+    View("far", "No close match", "name"),
+    View("check", "Figures to check", "name"),
+    View("named", "Suggested to others", "attendance", True),
+    View("none", "No minimum", "name"),
+]
+
+
+def views(inputs: PackInputs, frame: pd.DataFrame) -> list[dict]:
+    """The ready-made views of this region that hold any school: key, label, sort, descending, urns (empty:
+    all), count.
+    """
+    similar = inputs.summary
+    urns = {
+        "most": [],
+        "below": [],
+        "least": frame.loc[frame["ask_pp"] <= inputs.parameters["min_ask_pp"] + 1e-6, "urn"].tolist(),
+        "far": similar.loc[similar["no_close_peers"], "urn"].tolist(),
+        "check": [urn for urn in inputs.flags if urn in inputs.school],
+        "named": similar.loc[similar["times_named"] > 0, "urn"].tolist(),
+        "none": frame.loc[frame["ask_pp"].isna(), "urn"].tolist(),
+    }
+    here = set(frame["urn"].tolist())
+    found = []
+    for view in VIEWS:
+        some = sorted(int(urn) for urn in urns[view.key] if urn in here)
+        if some or view.key in ("most", "below"):
+            found.append(
+                {
+                    "key": view.key,
+                    "label": view.label,
+                    "sort": view.sort,
+                    "descending": view.descending,
+                    "urns": some,
+                    "count": len(some),
+                }
+            )
+    return found
 
 
 def table_data(frame: pd.DataFrame) -> dict:
@@ -69,6 +127,7 @@ def table_data(frame: pd.DataFrame) -> dict:
         "phase": frame["phase"].map(words.phase_words),
         "status": frame["status"].map(words.reason_name),
         "chance": 100 * frame["chance_unaided"],
+        "typical": 100 - frame["context_expected_pct"],
         "sixth_form": frame["sixth_form_pct"].map(
             lambda share: ("With sixth form" if share > 0 else "Without") if known(share) else None
         ),
@@ -80,6 +139,10 @@ def table_data(frame: pd.DataFrame) -> dict:
             continue
         if column.key == "name":
             values["name"] = series.fillna("").tolist()
+        elif column.key == "postcode":
+            values["postcode"] = [
+                value.replace(" ", "") if known(value) else None for value in series.tolist()
+            ]
         elif column.decimals is None:
             texts = [value if known(value) else None for value in series.tolist()]
             levels[column.key] = sorted({text for text in texts if text is not None})
@@ -135,9 +198,11 @@ def filters(data: dict) -> list[dict]:
     return found
 
 
-def table_script(data: dict) -> str:
+def table_script(data: dict, views: list[dict]) -> str:
     """The data as a script, so that the page also works from a folder, where browsers refuse to fetch files."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    text = json.dumps(
+        {**data, "views": views}, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    ).replace("</", "<\\/")
     return f"window.SCHOOLS={text};\n"
 
 

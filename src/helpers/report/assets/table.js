@@ -7,7 +7,9 @@
   var count = document.getElementById("count"), chosen = document.getElementById("chosen"), note = document.getElementById("near-note");
   var text = document.getElementById("f-text"), near = document.getElementById("f-near"), within = document.getElementById("f-within");
   var KM = { key: "km", label: "Distance (km)", decimals: 1, place: "shown" };
-  var data, place = {}, search, km, centre = null, found = [], page = 0, sortKey = "name", descending = false, waiting;
+  var data, place = {}, search, km, centre = null, found = [], page = 0, sortKey = "name", descending = false, waiting, view = null, ticked = [], guessed = false, scale = null;
+  var SVG = "http://www.w3.org/2000/svg";
+  var views = document.getElementById("views"), compare = document.getElementById("compare");
 
   var script = document.createElement("script");
   script.src = "assets/schools.js";
@@ -19,11 +21,19 @@
   function start() {
     data = window.SCHOOLS;
     data.keys.forEach(function (key, i) { place[key] = i; });
-    search = data.rows.map(function (row) { return fold(row[place.name]) + " " + row[place.urn]; });
+    search = data.rows.map(function (row) {
+      var trust = place.trust === undefined || row[place.trust] === null ? "" : " " + fold(data.levels.trust[row[place.trust]]);
+      var code = place.postcode === undefined || row[place.postcode] === null ? "" : " " + fold(row[place.postcode]);
+      return fold(row[place.name]) + " " + row[place.urn] + code + trust;
+    });
     form.hidden = false;
+    var figures = data.rows.map(function (row) { return place.attendance === undefined ? null : row[place.attendance]; }).filter(function (v) { return v !== null; }).sort(function (a, b) { return a - b; });
+    scale = figures.length > 1 && figures[0] < figures[figures.length - 1] ? [figures[Math.floor(figures.length / 100)], figures[figures.length - 1] + 0.5] : null;
     restore();
     form.addEventListener("submit", function (event) { event.preventDefault(); });
-    form.addEventListener("reset", function () { sortKey = "name"; descending = false; setTimeout(changed, 0); });
+    form.addEventListener("reset", function () { sortKey = "name"; descending = false; view = null; ticked = []; setTimeout(changed, 0); });
+    views.addEventListener("click", look);
+    table.addEventListener("change", tick);
     form.addEventListener("input", function (event) {
       clearTimeout(waiting);
       if (event.target === near) { offer(); }
@@ -46,6 +56,82 @@
   function many(n) { return n === 1 ? "1 school" : places(n, 0) + " schools"; }
   function wordsOf(string) { return fold(string).trim().split(/\s+/).filter(Boolean); }
   function holdsAll(i, wanted) { return wanted.every(function (word) { return search[i].indexOf(word) >= 0; }); }
+
+  // Letters to change, add or leave out until a beginning of `word` is `typed`; more than `most` count as `most` + 1.
+  function steps(typed, word, most) {
+    var line = [], best = most + 1;
+    for (var j = 0; j <= word.length; j += 1) { line.push(j); }
+    for (var i = 1; i <= typed.length; i += 1) {
+      var last = line.slice();
+      line[0] = i;
+      for (j = 1; j <= word.length; j += 1) {
+        line[j] = Math.min(last[j] + 1, line[j - 1] + 1, last[j - 1] + (typed[i - 1] === word[j - 1] ? 0 : 1));
+      }
+    }
+    line.forEach(function (n, j) { if (Math.abs(j - typed.length) <= most) { best = Math.min(best, n); } });
+    return best;
+  }
+  function nearly(i, wanted) {
+    var has = search[i].split(/[^a-z0-9]+/);
+    return wanted.every(function (word) {
+      var most = word.length < 4 ? 0 : word.length < 8 ? 1 : 2;
+      return has.some(function (one) { return one.indexOf(word) === 0 || (most && steps(word, one, most) <= most); });
+    });
+  }
+  function wordsIn(text) {
+    var code = /\b([a-z]{1,2}\d[a-z\d]?)\s+(\d[a-z]{2})\b/i; // a postcode is one word
+    return wordsOf(text.replace(code, "$1$2"));
+  }
+
+  // ---- ready-made views, and schools side by side
+  function look(event) {
+    var key = event.target.dataset.view, chosenView = key && data.views.filter(function (v) { return v.key === key; })[0];
+    if (!chosenView) { return; }
+    view = view && view.key === key ? null : chosenView;
+    sortKey = view ? view.sort : "name";
+    descending = Boolean(view && view.descending);
+    apply();
+    keep();
+  }
+
+  function tick(event) {
+    var i = event.target.dataset.tick;
+    if (i === undefined) { return; }
+    i = Number(i);
+    ticked = ticked.filter(function (one) { return one !== i; });
+    if (event.target.checked) { ticked.push(i); }
+    if (ticked.length > 4) { ticked.shift(); draw(PER_PAGE); }
+    beside();
+  }
+
+  function beside() {
+    compare.hidden = ticked.length < 2;
+    if (compare.hidden) { compare.replaceChildren(); return; }
+    var box = document.createElement("table"), caption = box.createCaption(), top = box.createTHead().insertRow(), body = box.createTBody();
+    box.className = "compact";
+    caption.textContent = "Side by side";
+    cell(top, "th", "", "col");
+    ticked.forEach(function (i) {
+      var link = document.createElement("a");
+      link.href = "schools/" + data.rows[i][place.urn] + ".html";
+      link.textContent = data.rows[i][place.name];
+      cell(top, "th", "", "col").appendChild(link);
+    });
+    data.columns.forEach(function (column) {
+      if (column.place === "hidden" || column.key === "name") { return; }
+      var row = body.insertRow();
+      cell(row, "th", column.label, "row");
+      ticked.forEach(function (i) { cell(row, "td", shown(i, column)); });
+    });
+    compare.replaceChildren(box);
+  }
+  function cell(row, kind, words, scope) {
+    var made = document.createElement(kind);
+    if (scope) { made.scope = scope; }
+    made.textContent = words;
+    row.appendChild(made);
+    return made;
+  }
   function known(value) { return value.trim() !== "" && isFinite(Number(value)); }
 
   // ---- where distances are measured from
@@ -95,8 +181,15 @@
 
   // ---- what is asked for: tests on a row, and the same in words
   function asked() {
-    var tests = [], told = [], wanted = wordsOf(text.value);
-    if (wanted.length) { tests.push(function (i) { return holdsAll(i, wanted); }); told.push("name or URN holds \u201c" + text.value.trim() + "\u201d"); }
+    var tests = [], told = [], wanted = wordsIn(text.value);
+    guessed = wanted.length > 0 && !data.rows.some(function (row, i) { return holdsAll(i, wanted); });
+    if (view) {
+      var only = {};
+      view.urns.forEach(function (urn) { only[urn] = true; });
+      if (view.urns.length) { tests.push(function (i) { return only[data.rows[i][place.urn]]; }); }
+      told.push(view.label);
+    }
+    if (wanted.length) { tests.push(function (i) { return guessed ? nearly(i, wanted) : holdsAll(i, wanted); }); told.push((guessed ? "name, trust or postcode is much like" : "name, URN, trust or postcode holds") + " \u201c" + text.value.trim() + "\u201d"); }
     all("select").forEach(function (select) {
       if (select.value === "") { return; }
       var at = place[select.dataset.key], level = data.levels[select.dataset.key].indexOf(select.value);
@@ -138,6 +231,7 @@
     page = 0;
     chosen.textContent = ask.told.length ? "Chosen: " + ask.told.join("; ") + "." : "";
     chosen.hidden = !ask.told.length;
+    views.querySelectorAll("button").forEach(function (button) { button.setAttribute("aria-pressed", view && button.dataset.view === view.key ? "true" : "false"); });
     sort();
     draw(PER_PAGE);
   }
@@ -182,6 +276,7 @@
 
   function head(list) {
     var line = document.createElement("tr");
+    plainHead(line, "tick", "Side by side", true);
     list.forEach(function (column) {
       var cell = document.createElement("th"), button = document.createElement("button");
       cell.scope = "col";
@@ -194,11 +289,46 @@
       cell.appendChild(button);
       line.appendChild(cell);
     });
+    if (scale) { plainHead(line, "strip", "\u25cb last \u25c6 minimum \u2506 typical", false); }
     table.tHead.replaceChildren(line);
   }
 
+  function plainHead(line, key, words, hide) {
+    var head = cell(line, "th", "", "col"), span = document.createElement("span");
+    head.dataset.key = key;
+    span.textContent = words;
+    if (hide) { span.className = "hidden-words"; }
+    head.appendChild(span);
+  }
+
+  // A school's figures on one line that all rows share: last year a ring, the minimum a diamond, what is typical a broken line.
+  function strip(i) {
+    var box = document.createElementNS(SVG, "svg");
+    function draw(kind, given) {
+      var shape = document.createElementNS(SVG, kind);
+      Object.keys(given).forEach(function (name) { shape.setAttribute(name, given[name]); });
+      box.appendChild(shape);
+    }
+    function x(v) { return 6 + 138 * Math.min(1, Math.max(0, (v - scale[0]) / (scale[1] - scale[0]))); }
+    var last = value(i, "attendance"), minimum = value(i, "minimum"), typical = value(i, "typical");
+    box.setAttribute("viewBox", "0 0 150 18");
+    box.setAttribute("class", "chart");
+    box.setAttribute("aria-hidden", "true");
+    draw("line", { x1: 0, x2: 150, y1: 9, y2: 9, "class": "rail" });
+    if (typical !== null) { draw("line", { x1: x(typical), x2: x(typical), y1: 1, y2: 17, "class": "before" }); }
+    if (last !== null) { draw("circle", { cx: x(last), cy: 9, r: 4.5, "class": "dot" }); }
+    if (minimum !== null) { draw("path", { d: "M" + x(minimum) + " 4l5 5l-5 5l-5 -5z", "class": "minimum" }); }
+    return box;
+  }
+
   function line(i, list) {
-    var row = document.createElement("tr");
+    var row = document.createElement("tr"), first = cell(row, "td", ""), box = document.createElement("input");
+    first.className = "tick";
+    box.type = "checkbox";
+    box.checked = ticked.indexOf(i) >= 0;
+    box.dataset.tick = i;
+    box.setAttribute("aria-label", "Side by side: " + data.rows[i][place.name]);
+    first.appendChild(box);
     list.forEach(function (column) {
       var cell = document.createElement(column.key === "name" ? "th" : "td");
       if (column.key === "name") {
@@ -207,13 +337,28 @@
         link.textContent = shown(i, column);
         cell.scope = "row";
         cell.appendChild(link);
+        var beneath = document.createElement("span");
+        beneath.className = "beneath";
+        beneath.textContent = under(i);
+        cell.appendChild(beneath);
       } else {
         cell.textContent = shown(i, column);
         if (column.decimals !== null) { cell.className = "n"; }
       }
       row.appendChild(cell);
     });
+    if (scale) { var last = cell(row, "td", ""); last.className = "strip-cell"; last.appendChild(strip(i)); }
     return row;
+  }
+
+  function under(i) {
+    var told = ["la", "phase"].map(function (key) {
+      var v = place[key] === undefined ? null : value(i, key);
+      return v === null ? "" : key === "phase" ? data.levels[key][v].toLowerCase() : data.levels[key][v];
+    });
+    var pupils = place.roll === undefined ? null : value(i, "roll");
+    if (pupils !== null) { told.push(places(pupils, 0) + (pupils === 1 ? " pupil" : " pupils")); }
+    return told.filter(Boolean).join(", ");
   }
 
   function draw(perPage) {
@@ -269,6 +414,7 @@
     var state = controls().filter(function (c) { return c.type === "checkbox" ? c.checked !== c.defaultChecked : c.value !== ""; }).map(function (c) {
       return encodeURIComponent(c.id) + "=" + encodeURIComponent(c.type === "checkbox" ? Number(c.checked) : c.value);
     });
+    if (view) { state.push("view=" + view.key); }
     if (sortKey !== "name" || descending) { state.push("sort=" + sortKey + (descending ? "-" : "")); }
     var wanted = state.length ? "#f:" + state.join("&") : location.hash.indexOf("#f:") === 0 ? "#schools" : location.hash;
     if (wanted !== location.hash) { try { history.replaceState(null, "", wanted); } catch (error) { /* some browsers refuse this for files: then only "back" forgets */ } }
@@ -288,6 +434,7 @@
       var shut = c.closest("details");
       if (shut) { shut.open = true; }
     });
+    view = data.views.filter(function (v) { return v.key === state.view; })[0] || null;
     locate();
     var key = (state.sort || "name").replace(/-$/, "");
     if (key in place || (key === "km" && centre)) { sortKey = key; descending = /-$/.test(state.sort || ""); }
