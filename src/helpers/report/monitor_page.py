@@ -5,6 +5,7 @@ missing. A page, a CSV, a spreadsheet.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 from helpers.base import text as words
 from helpers.base.params import Parameters
 from helpers.base.store import atomic_folder
-from helpers.base.text import number, plural
+from helpers.base.text import number, pct, plural, signed
 from helpers.base.years import year_words
 from helpers.report import charts, sheets
 from helpers.report.pages import ASSETS, environment
@@ -23,8 +24,8 @@ MOST_ROWS = 150
 PHASES = ("primary", "secondary")
 WORDS = {
     "met": "Met",
-    "within_noise": "Within the noise",
-    "missed_by_more_than_noise": "Missed by more than noise",
+    "within_noise": "Too close to call",
+    "missed_by_more_than_noise": "Missed clearly",
     "too_early": "Too early to say",
 }
 AMBITIONS = {
@@ -97,16 +98,16 @@ NOTES = [
     (
         "verdict",
         (
-            "A verdict is a word about one year of one school, net of how the region’s schools of its phase "
-            "moved and of recorded shocks."
+            "A verdict is a word about one year of one school, after allowing for how the region’s schools of its "
+            "phase moved and for recorded events."
         ),
     ),
-    ("noise", "Within the noise: no further off than chance moves such a school in nine years of ten."),
+    ("noise", "Too close to call: no further off than chance moves such a school in nine years of ten."),
     (
         "shocks",
         (
-            "Every verdict is given with the shocks and without. A shock says when and where figures stood "
-            "out, not why."
+            "Every verdict is given with the events and without. An event says when and where figures stood out, "
+            "not why."
         ),
     ),
     (
@@ -142,7 +143,9 @@ def write_monitor(
     recorded by hand or found in schools' own weeks, of the region; `inputs` of `monitor.stage.inputs`.
     """
     years = sorted(verdicts["year"].unique())
-    title = f"{run.region}: progress in {words.listed([year_words(y) for y in years])}"
+    title = (
+        f"{words.place(run.region, capital=True)}: progress in {words.listed([year_words(y) for y in years])}"
+    )
     sheet = verdicts.reindex(columns=SHEET)
     worded = sheet.assign(
         **{c: sheet[c].map(WORDS) for c in ("verdict", "verdict_without_shocks")},
@@ -186,7 +189,7 @@ def write_monitor(
             ),
         }
         about = [
-            "Was the minimum met, net of what happened to everybody, and by more than chance?",
+            "Was the minimum reached, once we allow for what happened to all schools and for recorded events?",
             *(text for _, text in NOTES[:3]),
         ]
         sheets.write(folder / BOOK, made, title, about, NOTES, run.is_sample)
@@ -234,7 +237,10 @@ def _page(run: Parameters, title: str, verdicts, years, shocks, noted, inputs) -
                         *(number(int((some["verdict"] == w).sum())) for w in WORDS),
                     )
                 )
-    counted = shocks[shocks["not_counted"].eq("") & shocks["effect_year_pp"].gt(0)]
+    judged = set(years)
+    counted = shocks[
+        shocks["not_counted"].eq("") & shocks["effect_year_pp"].gt(0) & shocks["year"].isin(judged)
+    ]
     return {
         "title": title,
         "region": run.region,
@@ -250,13 +256,15 @@ def _page(run: Parameters, title: str, verdicts, years, shocks, noted, inputs) -
         "spreads": [chart for year in years if (chart := spread(verdicts, year, run.noise_z))],
         "rows": [_row(r) for r in rows.head(MOST_ROWS).to_dict("records")],
         "more": number(len(rows) - MOST_ROWS) if len(rows) > MOST_ROWS else "",
-        "n_shocks": plural(len(shocks), "shock"),
+        "n_shocks": plural(len(shocks), "event"),
         "n_counted": number(len(counted)),
         "shocks": [
-            _shock(r) for r in shocks.sort_values("effect_year_pp", ascending=False).head(40).itertuples()
+            _shock(r, judged)
+            for r in shocks.sort_values("effect_year_pp", ascending=False).head(40).itertuples()
         ],
         "noted": [_noted(r, verdicts) for r in noted.itertuples()],
         "files": {"csv": CSV, "book": BOOK},
+        "words": words,
     }
 
 
@@ -269,13 +277,13 @@ def spread(verdicts: pd.DataFrame, year: str, noise_z: float) -> dict | None:
         return None
     edges = np.arange(-3.0, 4.01, 0.5)
     heights, _ = np.histogram(z.clip(-2.99, 3.99), edges)
-    title = f"Distance from the target in {year_words(year)}, in usual yearly errors"
+    title = f"Distance from the target in {year_words(year)}, in usual yearly swings"
     told = (
         f"{plural(len(z), 'school')}. Left of 0: better than asked. Right of {noise_z:g}: more than "
         "chance makes likely. End bars hold what lies beyond."
     )
     bins = list(zip(edges[:-1].tolist(), heights.tolist(), strict=True))
-    marks = [(0.0, "on target"), (noise_z, "more than noise")]
+    marks = [(0.0, "on target"), (noise_z, "missed clearly")]
     return {
         "title": title,
         "svg": charts.histogram(f"z-{year}", title, bins, 0.5, marks, told, ""),
@@ -287,7 +295,7 @@ def _row(r: dict) -> dict:
     about = f"URN {r['urn']}. {r['la_name']}, {words.phase_words(r['phase']).lower()}"
     tags = [AMBITIONS[r["ambition"]]] if r["ambition"] else []
     tags += ["target reopened"] if r["reopened"] else []
-    tags += ["shocks change it"] if r["verdict"] != r["verdict_without_shocks"] else []
+    tags += ["events change it"] if r["verdict"] != r["verdict_without_shocks"] else []
     return {
         "urn": r["urn"],
         "name": r["school_name"],
@@ -295,11 +303,19 @@ def _row(r: dict) -> dict:
         "year": year_words(r["year"]),
         "verdict": WORDS[r["verdict"]],
         "tags": tags,
-        "words": r["words"],
+        "asked": pct(r["target_absence_pct"], 2),
+        "was": _figure(r["absence_pct"], pct, 1),
+        "moved": _figure(r["movement_pp"], signed, 2),
+        "events": _figure(r["shock_effect_pp"], signed, 2),
+        "left": _figure(r["shortfall_pp"], signed, 2),
     }
 
 
-def _shock(r) -> tuple:
+def _figure(value: float, form: Callable[[float, int], str], decimals: int) -> str:
+    return form(value, decimals) if words.known(value) else "–"
+
+
+def _shock(r, judged: set[str]) -> tuple:
     size = (
         f"{number(r.days_lost, 1)} days lost" if r.code == "closure" else f"{number(r.excess_pp, 2)} points"
     )
@@ -308,12 +324,20 @@ def _shock(r) -> tuple:
         "in_movement": "no: the whole region has it",
         "not_believable": "no: too large to be believed",
     }[r.not_counted]
-    when = f"{r.start:%d %b %Y} to {r.end:%d %b %Y}"
+    if r.year not in judged:
+        counts = "no: no verdict for that year"
+    when = f"{words.day(r.start)} to {words.day(r.end)}"
     return r.area_name, words.phase_words(r.phase), when, r.words, size, number(r.effect_year_pp, 2), counts
 
 
 def _noted(r, verdicts: pd.DataFrame) -> tuple:
     names = verdicts.drop_duplicates("urn").set_index("urn")["school_name"]
-    who = names.get(r.urn, f"URN {r.urn}") if words.known(r.urn) else f"Authority {r.la_code}"
-    when = f"{r.start:%d %b %Y} to {r.end:%d %b %Y}"
+    who = names.get(r.urn, f"URN {r.urn}") if words.known(r.urn) else _authority(r.la_code, verdicts)
+    when = f"{words.day(r.start)} to {words.day(r.end)}"
     return who, when, r.code.replace("_", " "), number(r.effect_year_pp, 2), r.evidence, r.entered_by
+
+
+def _authority(la_code: str, verdicts: pd.DataFrame) -> str:
+    """An authority's name, where one of its schools is judged here."""
+    names = verdicts.loc[verdicts["la_code"] == la_code, "la_name"] if "la_code" in verdicts else pd.Series()
+    return names.iloc[0] if len(names) else f"Authority {la_code}"

@@ -32,7 +32,7 @@ def build_pack(
     check: Callable[[Path], None] | None = None,
 ) -> PackReport:
     """Write `index.html`, `summary.html`, `schools/<urn>.html` for every row of schools.parquet,
-    `<slug>.xlsx`, `<slug>.gpkg`, CSV files and `assets/` to the folder `to`.
+    `confidential-<slug>.xlsx`, `.gpkg` and CSV files, and `assets/` to the folder `to`.
 
     `check` is called with the finished folder before it is handed over, and what it raises stops that. The
     pack takes the place of an earlier one only when it is complete: an error leaves what was there. Raises
@@ -53,11 +53,10 @@ def build_pack(
                 raise
             with_expectation += facts["ask"] is not None
             (folder / "schools" / f"{urn}.html").write_text(page, encoding="utf-8", newline="\n")
-        names = {"spreadsheet": f"{inputs.slug}.xlsx", "csv": f"{inputs.slug}-schools.csv"}
+        name = f"confidential-{inputs.slug}"
+        names = {"spreadsheet": f"{name}.xlsx", "csv": f"{name}-schools.csv", "geo": f"{name}.gpkg"}
         region.write(inputs, frame, folder, **names)
-        workbook.write_csv_files(
-            inputs, frame, folder / names["csv"], folder / f"{inputs.slug}-similar-schools.csv"
-        )
+        workbook.write_csv_files(inputs, frame, folder / names["csv"], folder / f"{name}-similar-schools.csv")
         workbook.write_workbook(inputs, frame, region.la_table(frame)[0], folder / names["spreadsheet"])
         if check:
             check(folder)

@@ -29,10 +29,13 @@ from helpers.report.region_table import (
 __all__ = ["la_table", "region_facts", "school_frame", "write"]
 
 
-def write(inputs: PackInputs, frame: pd.DataFrame, folder: Path, spreadsheet: str, csv: str) -> None:
-    """Write `index.html`, `summary.html`, `method.html`, `assets/schools.js` and `<slug>.gpkg` to the pack's
-    `folder`. `frame` is `school_frame`; `spreadsheet` and `csv` are the names of the files beside the page."""
-    facts, data, geo = region_facts(inputs), table_data(frame), f"{inputs.slug}.gpkg"
+def write(
+    inputs: PackInputs, frame: pd.DataFrame, folder: Path, spreadsheet: str, csv: str, geo: str
+) -> None:
+    """Write `index.html`, `summary.html`, `method.html`, `assets/schools.js` and the map data to the pack's
+    `folder`. `frame` is `school_frame`; `spreadsheet`, `csv` and `geo` name the files beside the page.
+    """
+    facts, data = region_facts(inputs), table_data(frame)
     shown_views = views(inputs, frame)
     (folder / "index.html").write_text(
         render(inputs, frame, facts, data, shown_views, spreadsheet, csv, geo), encoding="utf-8", newline="\n"

@@ -97,9 +97,7 @@ NOTES = [
     (
         "luck",
         (
-            "With no policy at all, and nothing changed, about as many schools would be on such a list. "
-            "Being "
-            "on it is a reason to offer help."
+            "Bad luck alone would put about as many schools on this list. Being on it is a reason to offer help."
         ),
     ),
     (
@@ -116,7 +114,7 @@ NOTES = [
             "Distances are straight lines."
         ),
     ),
-    ("sites", "Nobody has asked the schools named as possible hubs whether they are willing."),
+    ("sites", "The schools named as possible hubs have not been asked."),
 ]
 
 
@@ -162,7 +160,7 @@ def write_support(
         .reset_index(name="schools")
         .sort_values("schools", ascending=False)
     )
-    title = f"{run.region}: support after {year_words(run.release)}"
+    title = f"{words.place(run.region, capital=True)}: who is offered support"
     with atomic_folder(to) as folder:
         (folder / "assets").mkdir()
         shutil.copy(ASSETS / "pack.css", folder / "assets" / "pack.css")
@@ -192,7 +190,7 @@ def write_support(
                 reasons,
                 list(reasons),
                 "left_out",
-                "Schools never routed, with the reason",
+                "Schools that are not considered, with the reason",
                 run.is_sample,
                 {"schools": "Schools", "reason": "Reason"},
                 of=("left_out",),
@@ -260,6 +258,9 @@ def _page(run, title, sheet, reasons, sites, plan, points, boundaries, missing) 
             for r in best.itertuples(index=False)
         ],
         "files": {"csv": CSV, "book": BOOK},
+        "hub_places": number(run.intensive_places + run.light_places),
+        "none_placed": _none_placed(sheet),
+        "words": words,
     }
 
 
@@ -269,6 +270,16 @@ def _places(rows: pd.DataFrame) -> str:
         f"{plural(int(proposed), 'place')} proposed"
         if len(rows) and rows["tier"].iloc[0] != "talk_to_us"
         else "no place is offered"
+    )
+
+
+def _none_placed(sheet: pd.DataFrame) -> str:
+    """Why no place is proposed at all, where every school that could have one lacks a hub within reach."""
+    could = sheet[sheet["tier"] != "talk_to_us"]
+    if could.empty or not could["place"].eq(OUTCOMES["nobody_near"]).all():
+        return ""
+    return (
+        f"No place can be proposed: no hub is within reach of {'it' if len(could) == 1 else 'any of them'}."
     )
 
 
@@ -300,7 +311,7 @@ def _short(r: dict) -> str:
     """By how much, in which years, and how likely by luck; the sheet has it in full sentences."""
     if r["tier"] == "talk_to_us":
         far = (
-            f"{number(r['fixed_z'], 1)} usual yearly errors above in {year_words(r['year'])}, from the "
+            f"{number(r['fixed_z'], 1)} times its usual yearly swing above in {year_words(r['year'])}, from the "
             "first starting point"
         )
         return f"{far}; by luck {odds(r['chance_by_luck'])}."
@@ -309,7 +320,7 @@ def _short(r: dict) -> str:
         (r["shortfall_pp"], r["z"], r["year"]),
     )
     parts = [
-        f"{number(pp, 1)} points in {year_words(year)} ({number(z, 1)} usual yearly errors)"
+        f"{number(pp, 1)} points in {year_words(year)} ({number(z, 1)} times its usual yearly swing)"
         for pp, z, year in years
     ]
     return f"{parts[0]} and {parts[1]}; by luck {odds(r['chance_by_luck'])}."

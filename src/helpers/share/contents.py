@@ -114,7 +114,9 @@ def _reports(package: Package, run: Path, share: Share, register: pd.DataFrame) 
         inputs = PackInputs.from_folders(folder, run / "national")
         for urn in urns:
             facts = school.school_facts(inputs, urn)
-            package.add(f"schools/{urn}.html", school.render(facts, share.marking, within=set(share.urns)))
+            package.add(
+                f"schools/{urn}.html", school.render(facts, share.marking, within=set(share.urns), pdf=True)
+            )
             package.add(f"schools/{urn}.pdf", pdf.compile_pdf(facts, share.marking))
             rows.append(
                 {
