@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from helpers.base.params import Parameters, make
 from helpers.base.paths import ROOT, SAMPLE
+
+settings.register_profile("ours")  # a busy machine is no fault
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

@@ -508,7 +508,7 @@ def every_example(test):
 
 
 @every_example
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(case=extreme_schools.CASES)
 def test_nothing_overlaps_on_the_pages_of_extreme_schools(inputs, sheet, case):
     found = extreme_schools.with_school(inputs, case)

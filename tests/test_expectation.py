@@ -71,7 +71,7 @@ NO_RATES = pd.DataFrame(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds())
 def test_identities_of_every_target(world):
     baseline, peers, register = world
@@ -99,7 +99,7 @@ def test_identities_of_every_target(world):
     assert (e["gap_pp"] >= 0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds())
 def test_the_shown_ask_stays_within_its_limits(world):
     baseline, peers, register = world

@@ -49,7 +49,7 @@ def test_without_a_change_the_answer_is_the_run_itself(world, base, fitted):
     pd.testing.assert_frame_equal(base.expectations, stored[base.expectations.columns])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(k=st.integers(5, 50), region_penalty=st.floats(0, 10))
 def test_peers_ranked_again_are_those_of_a_new_search(world, fitted, k, region_penalty):
     ingest = STAGES["ingest"].load(fitted)
@@ -64,7 +64,7 @@ def test_the_lists_are_long_enough_for_the_most_peers_that_a_run_may_have():
     assert what_if.MOST_PEERS == limit
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(slope=st.floats(0, 1), cap_pp=st.floats(0.5, 3), path=st.floats(0.25, 0.4))
 def test_every_answer_keeps_the_national_path_and_adds_up(world, slope, cap_pp, path):
     now = what_if.what_if(world, slope=slope, cap_pp=cap_pp, national_path_pp=path)

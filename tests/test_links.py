@@ -101,7 +101,7 @@ TYPES = st.sampled_from(
 FRAMES = st.lists(st.tuples(URNS, URNS, TYPES), max_size=14).map(lambda rows: links(*rows))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(FRAMES)
 def test_no_school_is_its_own_predecessor_or_relative(frame):
     found, pairs = predecessors(frame), linked(frame)
@@ -111,7 +111,7 @@ def test_no_school_is_its_own_predecessor_or_relative(frame):
     assert (pairs["urn"] != pairs["related_urn"]).all() and not pairs.duplicated().any()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(FRAMES)
 def test_relatives_are_symmetric_and_transitive_and_hold_all_predecessors(frame):
     pairs = set(map(tuple, linked(frame).to_numpy()))
@@ -121,7 +121,7 @@ def test_relatives_are_symmetric_and_transitive_and_hold_all_predecessors(frame)
     assert set(zip(found["urn"], found["predecessor_urn"], strict=True)) <= pairs
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(FRAMES)
 def test_predecessors_are_transitive(frame):
     found = predecessors(frame)

@@ -88,7 +88,7 @@ def test_without_a_published_movement_there_is_no_verdict_either():
 
 
 @given(st.floats(0, 30), st.floats(-1, 1), st.floats(0, 2), st.floats(0.2, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_shock_can_only_help_and_its_removal_moves_z_the_other_way(rate, movement, effect, sd):
     effects = pd.DataFrame({"urn": [100_001], "shock_effect_pp": [effect], "shock_codes": ["illness"]})
     row = verdicts(*schools(sd=sd), outcome([rate]), moved(1, movement), effects).iloc[0]
@@ -98,7 +98,7 @@ def test_a_shock_can_only_help_and_its_removal_moves_z_the_other_way(rate, movem
 
 
 @given(st.floats(-2, 2), st.floats(3, 14))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_the_whole_region_did_changes_no_shortfall(shift, rate):
     still = verdicts(*schools(), outcome([rate]), moved(1), NO_SHOCKS).iloc[0]
     along = verdicts(*schools(), outcome([rate + shift]), moved(1, shift), NO_SHOCKS).iloc[0]
@@ -425,7 +425,7 @@ def test_eight_weeks_on_one_side_are_a_signal():
 
 
 @given(st.floats(2, 40), st.floats(0.0, 0.3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_over_dispersion_is_recovered_from_area_series(phi, tau):
     rng = np.random.default_rng(9)
     n = np.tile(np.geomspace(20_000, 2_000_000, 40), (30, 1))

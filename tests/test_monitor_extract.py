@@ -88,7 +88,7 @@ def test_a_reason_that_the_extract_does_not_give_is_missing_not_zero(tmp_path):
 
 
 @given(st.dictionaries(st.sampled_from(sorted(KINDS)), st.integers(0, 500), min_size=1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_attended_and_missed_always_make_the_possible_sessions(tmp_path_factory, counts):
     lines = [f'100001,2023-09-11,"{code}",{n}' for code, n in counts.items()]
     path = write(

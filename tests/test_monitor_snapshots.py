@@ -37,7 +37,7 @@ def counts(cleaned, level="snapshot"):
         st.lists(st.integers(0, 10**9), min_size=len(COUNTS), max_size=len(COUNTS)), min_size=1, max_size=12
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_differencing_and_cumulating_restores_the_snapshots(steps):
     cumulative = pd.DataFrame(np.cumsum(steps, axis=0), columns=COUNTS).astype("float64")
     ends = pd.date_range("2023-09-15", periods=len(steps), freq="14D").astype("datetime64[s]")

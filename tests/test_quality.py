@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import ingest
@@ -296,7 +296,6 @@ def test_publications_that_disagree_are_named_by_school(country):
     assert naming(found, "publications_disagree", str(urn), "absence_pct", "row"), show(found)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 400)), min_size=1, max_size=60))
 def test_true_rates_never_break_the_definition_of_persistent_absence(pupils):
     """Any class of pupils: possible sessions and sessions missed, rates rounded to one decimal as published."""

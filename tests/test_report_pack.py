@@ -141,7 +141,7 @@ def every(examples):
 
 
 @every(extreme_schools.EXAMPLES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(case=extreme_schools.CASES)
 def test_extreme_schools_render_without_a_broken_sentence(inputs, case):
     found = extreme_schools.with_school(inputs, case)

@@ -128,7 +128,7 @@ def test_the_font_has_every_letter_that_is_let_through(inputs):
     assert set(letters) - set(text) == set()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     name=st.text(min_size=1, max_size=90),
     markup=st.sampled_from(["#f.urn", "*bold*", "$x$", "= H", "@ref", "\\", "//", "<a>"]),
@@ -138,7 +138,7 @@ def test_any_name_at_all_can_be_set_and_is_never_taken_for_markup(inputs, name, 
     assert markup.replace(" ", "") in re.sub(r"\s", "", ReadPdf(pdf.compile_pdf(facts)).text)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(case=extreme_schools.CASES)
 def test_extreme_schools_can_be_set_with_the_figures_of_their_pages(inputs, case):
     case = {**case, "name": "Extreme School"}  # any name at all is tried above

@@ -152,7 +152,7 @@ def test_capacity_is_a_filter_where_it_is_known(frame):
     assert found["kind"] == "range" and len(found["ends"]) == 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 400), st.floats(0, 500)), min_size=1, max_size=45))
 def test_numbers_on_the_map_are_parted_and_stay_near_their_place(places):
     before = np.array(places)

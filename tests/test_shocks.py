@@ -135,7 +135,7 @@ def test_a_year_alone_cannot_be_tested(quiet_series):
 
 
 @given(st.floats(-3, 3), st.floats(0.5, 2.0))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_level_of_a_year_is_no_departure_from_the_season(shift, scale):
     weeks = pd.DataFrame({"school_week": np.arange(2, 42, 2)})
     rows = weeks.merge(pd.DataFrame({"year": YEARS[:3], "level": [0.0, shift, 0.3]}), how="cross")

@@ -84,7 +84,7 @@ def test_a_last_row_that_is_whole_needs_no_newline(tmp_path):
 
 
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_performance_table_cut_anywhere_is_never_read_as_whole(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("cut")
     text = csv_text(ABS_HEADER, ABS_ROWS).rstrip("\n")
@@ -95,7 +95,7 @@ def test_a_performance_table_cut_anywhere_is_never_read_as_whole(tmp_path_factor
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_damage_to_a_file_escapes_as_an_error_of_ours(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged")
     whole = csv_text(

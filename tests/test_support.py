@@ -187,7 +187,7 @@ one_verdict = st.tuples(st.sampled_from([*YEARS, "2016-17"]), z_values, words, z
 statuses = st.sampled_from(["assessed", "assessed", "special_range_only", "tiny"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(statuses, st.lists(one_verdict, max_size=3, unique_by=lambda v: v[0])),

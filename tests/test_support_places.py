@@ -82,7 +82,7 @@ def country(rows, hubs):
     return frames(schools, leads)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(school_rows, hub_rows, st.integers(0, 3))
 def test_no_hub_gives_more_places_than_it_has_and_each_fits_phase_and_distance(rows, hubs, places):
     schools, leads = country(rows, hubs)
@@ -105,7 +105,7 @@ def test_no_hub_gives_more_places_than_it_has_and_each_fits_phase_and_distance(r
     assert np.allclose(km, offers["km"]) and (offers["km"] <= RULES.travel_limit_km + 1e-9).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(school_rows, hub_rows, st.integers(1, 2))
 def test_the_greatest_needs_that_can_be_placed_are_placed_at_the_least_distance(rows, hubs, places):
     """Oracles: the greedy algorithm of the matroid with scipy's matching, and the Hungarian method on each
@@ -132,7 +132,7 @@ def test_the_greatest_needs_that_can_be_placed_are_placed_at_the_least_distance(
     assert total == pytest.approx(best)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(school_rows, hub_rows, st.integers(1, 2), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(rows, hubs, places, random):
     schools, leads = country(rows, hubs)
@@ -147,7 +147,7 @@ def test_the_order_of_the_rows_changes_nothing(rows, hubs, places, random):
     pd.testing.assert_frame_equal(first.contests, second.contests)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(school_rows, hub_rows, st.integers(1, 2))
 def test_the_lottery_is_recorded_and_only_between_equal_needs(rows, hubs, places):
     schools, leads = country(rows, hubs)

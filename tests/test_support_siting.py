@@ -48,7 +48,7 @@ def covered(cover, need, chosen) -> float:
     return float(need[np.asarray(cover[:, list(chosen)].sum(axis=1)).ravel() > 0].sum())
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(problems(), st.sampled_from([1, 3, site_search.KERNEL]))
 def test_the_plan_is_the_best_of_all_choices_and_greedy_is_never_better(problem, kernel):
     cover, need, p = problem
@@ -74,7 +74,7 @@ def test_greedy_falls_short_where_the_plan_does_not():
     assert best_cover(cover, need, 2).need == pytest.approx(7.0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(problems(), st.integers(1, 3))
 def test_counting_places_never_opens_a_site_twice_nor_for_nobody(problem, places):
     cover, need, p = problem

@@ -170,7 +170,7 @@ def test_a_region_of_one_small_authority_hides_another_region_too():
     assert () not in published or sum((f"Region {r}",) not in published for r in range(4)) >= 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     sizes=st.lists(
@@ -192,7 +192,7 @@ def test_whatever_the_country_every_remainder_is_safe(seed, sizes, at_limit):
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 10_000),
     sizes=st.lists(

@@ -106,7 +106,7 @@ def test_too_many_blocks_for_the_schools_is_refused():
         power.mdes_pp(10, 1.0, blocks=9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(n=st.integers(8, 150), seed=st.integers(0, 999), share=st.floats(0.1, 0.9))
 def test_every_stratum_holds_its_share_to_within_one_school(n, seed, share):
     trial = assignment.randomise(trial_pairs.pair(n, seed), seed, share)
@@ -116,7 +116,7 @@ def test_every_stratum_holds_its_share_to_within_one_school(n, seed, share):
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_the_list(seed):
     schools = trial_pairs.pair(60)
     trial = assignment.randomise(schools, seed)

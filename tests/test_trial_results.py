@@ -51,7 +51,7 @@ def test_a_school_without_an_outcome_is_counted_and_never_imputed(trial):
         effects.itt(trial.groupby("stratum").head(1))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(n=st.integers(8, 80), seed=st.integers(0, 99))
 def test_the_lottery_again_draws_as_many_in_every_stratum(n, seed):
     drawn = assignment.randomise(trial_pairs.pair(n, seed), seed)
@@ -70,7 +70,7 @@ def test_the_randomisation_test_is_exact_where_all_lotteries_can_be_listed():
     assert effects.randomisation(frame, 1, 9999, adjust=())["p_value"] == pytest.approx(0.1, abs=0.01)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 999), shift=st.floats(-3, 3))
 def test_the_randomisation_interval_is_what_a_search_over_effects_would_find(seed, shift):
     schools = trial_pairs.seen(40, seed)[0]
@@ -201,7 +201,7 @@ def test_shrinkage_draws_every_group_towards_the_mean_and_never_past_it(effect, 
 
 
 @given(seed=st.integers(0, 500))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_variance_between_groups_solves_paule_and_mandels_equation(seed):
     rng = np.random.default_rng(seed)
     se = rng.uniform(0.05, 0.3, 7)

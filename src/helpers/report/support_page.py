@@ -275,7 +275,7 @@ def _places(rows: pd.DataFrame) -> str:
 
 def _none_placed(sheet: pd.DataFrame) -> str:
     """Why no place is proposed at all, where every school that could have one lacks a hub within reach."""
-    could = sheet[sheet["tier"] != "talk_to_us"]
+    could = sheet[sheet["place"].isin(list(OUTCOMES.values()))]
     if could.empty or not could["place"].eq(OUTCOMES["nobody_near"]).all():
         return ""
     return (
