@@ -13,7 +13,7 @@ from hypothesis import settings
 from helpers.base.params import Parameters, make
 from helpers.base.paths import ROOT, SAMPLE
 
-settings.register_profile("ours")  # a busy machine is no fault
+settings.register_profile("ours", deadline=None)  # a busy machine is no fault
 settings.load_profile("ours")
 
 

@@ -91,6 +91,7 @@ TECHNICAL = {
         "hub_plan(seconds)": "time of the solver; the gap left is shown",
     },
     "report/advice.py": {
+        "SHARE_MOVING_PCT": LOOKS,
         "SMALLEST_GROUP": "confidentiality, with the rules of suppression: not to be moved by a run",
         "FEWEST_FOR_DISTANCE": "the same",
     },
@@ -100,9 +101,11 @@ TECHNICAL = {
     ),
     "report/monitor_page.py": {"MOST_ROWS": LOOKS},
     "report/pdf.py": dict.fromkeys(("SIZES", "SHEETS", "_LETTERS"), LOOKS),
+    "report/charts.py": {"strip(width)": LOOKS},
+    "report/school_number.py": dict.fromkeys(("SHOWN", "EVEN", "FRACTIONS"), LOOKS),
     "report/quality.py": dict.fromkeys(("MOST_FLAGS", "MOST_ROWS", "WORST_ROWS"), LOOKS),
     "report/region_summary.py": {"LISTED_AREAS": LOOKS},
-    "report/region_table.py": {"ROWS_PER_PAGE": LOOKS, "TABLE": LOOKS},
+    "report/region_table.py": {"ROWS_PER_PAGE": LOOKS},
     "report/school.py": {"TOP_DRIVERS": LOOKS},
     "report/sheets.py": {
         "MOST_ON_ONE_PAGE": LOOKS,

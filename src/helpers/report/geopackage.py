@@ -62,8 +62,8 @@ def areas_layer(frame: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> gpd.GeoDat
         }
         for phase in PHASES:
             some = assessed[assessed["phase"] == phase]
-            for name in ("attendance_pct", "ask_pp"):
-                row[f"{phase}_{name}"] = weighted_mean(some[name], some["pupils"])
+            for name, column in (("attendance_pct", "attendance_pct"), ("ask_pp", "shown_ask_pp")):
+                row[f"{phase}_{name}"] = weighted_mean(some[column], some["pupils"])
         rows.append(row)
     figures = pd.DataFrame(rows, columns=["la_ons_code", *AREA_LABELS]).astype(
         {name: "float64" for name in AREA_LABELS if "_" in name}
