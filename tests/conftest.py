@@ -41,7 +41,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Parameters:
         STAGES,
     )  # the whole method: only the tests that need a fit pay for the import
 
-    run = make(out=str(_shared(tmp_path_factory) / "fitted"))
+    kept = os.environ.get("ABIE_FITTED")  # a folder that is kept from one test session to the next
+    run = make(out=kept or str(_shared(tmp_path_factory) / "fitted"))
     _one_at_a_time(_shared(tmp_path_factory) / "fitting", lambda: STAGES["siting"].ensure(run))
     return run
 
