@@ -79,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also a PDF beside every school's page; those that have not changed are kept",
     )
+    run.add_argument(
+        "--no-warm",
+        action="store_true",
+        help="a plain kernel for every notebook, instead of one forked from a process that has loaded the "
+        "libraries (slower; elsewhere than on Linux kernels are plain in any case)",
+    )
     run.set_defaults(do=_run)
 
     check = commands.add_parser("check", help="recognise, validate and reconcile files, without a run")
@@ -251,7 +257,13 @@ def _run(args: argparse.Namespace) -> int:
     )
     began = time.perf_counter()
     results = pipeline.run_all(
-        run, regions, jobs=args.jobs, scheduler=args.scheduler, console=console, wanted=wanted
+        run,
+        regions,
+        jobs=args.jobs,
+        scheduler=args.scheduler,
+        console=console,
+        wanted=wanted,
+        warm_kernels=not args.no_warm,
     )
     if args.pdf:
         pipeline.add_pdfs(run, results, threads=args.jobs, console=console)
