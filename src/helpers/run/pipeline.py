@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -53,6 +54,11 @@ def _outline(path: Path) -> str:
     return file_hash(path) if path.exists() else "missing"
 
 
+def _here(run: Parameters, task: Task) -> Parameters:
+    """The parameters of the task's region."""
+    return run.model_copy(update={"region": task.region})
+
+
 def _stamp(run: Parameters, name: str) -> Path:
     return run.region_folder / ".stamps" / f"{name}.json"
 
@@ -84,18 +90,24 @@ class NotebookFailed(Exception):
     """A notebook that came upon an error; the message names the cell and says what it was."""
 
 
-def execute(run: Parameters, name: str, server: str = "") -> None:
-    """Execute one notebook for one region and keep it beside its results, as a notebook and as a page. Its kernel
-    comes from the warm server at the address `server`, where there is one.
-
-    A notebook that fails is kept as `<step>.failed.ipynb`, with the error in it. Raises `NotebookFailed`.
-    """
+def _tools() -> tuple[Any, Callable, Callable]:
+    """papermill, what makes a page of a notebook, and what makes kernels: a second and a half to import."""
     with warm.without_grammar():
         import papermill
 
         from helpers.report.notebook_page import notebook_to_html
         from helpers.run.kernels import manager
 
+    return papermill, notebook_to_html, manager
+
+
+def execute(run: Parameters, name: str, server: str = "") -> None:
+    """Execute one notebook for one region and keep it beside its results, as a notebook and as a page. Its kernel
+    comes from the warm server at the address `server`, where there is one.
+
+    A notebook that fails is kept as `<step>.failed.ipynb`, with the error in it. Raises `NotebookFailed`.
+    """
+    papermill, notebook_to_html, manager = _tools()
     folder = run.region_folder
     folder.mkdir(parents=True, exist_ok=True)
     failed = folder / f"{name}.failed.ipynb"
@@ -144,7 +156,7 @@ def do(run: Parameters, task: Task, server: str = "") -> Outcome:
     began = time.perf_counter()
     try:
         if task.region:
-            made = run_step(run.model_copy(update={"region": task.region}), task.name, server)
+            made = run_step(_here(run, task), task.name, server)
         else:
             made = STAGES[task.name].ensure(run)
     except (NotebookFailed, DataRefused, BadParameters) as error:
@@ -177,6 +189,8 @@ def run_all(
     graph = plan(sorted(regions, key=lambda name: name != ENGLAND), list(wanted or steps()))
     results = {region: RegionResult(region) for region in regions}
     each = {region: sum(task.region == region for task in graph) for region in regions}
+    if not all(_stamp(_here(run, task), task.name).exists() for task in graph if task.region):
+        _tools()  # before the processes part: each of them would import them for itself
     with (
         warm.server(warm_kernels and not scheduler) as address,
         _executor(scheduler, jobs) as executor,

@@ -173,10 +173,10 @@ def load(step: str) -> None:
     """Import what the notebook `step` needs: the lines in its cells, and all modules of ours that they come to
     use. Once; the next notebook finds it there. What cannot be imported must fail in the notebook, not here.
     """
-    from helpers.base.code import closure
-    from helpers.run.notebooks import steps
-
     with _as_in_a_kernel(), without_grammar():
+        from helpers.base.code import closure  # pandas comes with these
+        from helpers.run.notebooks import steps
+
         notebook = steps().get(step)
         source = "\n".join(text for kind, text in notebook.cells if kind == "code") if notebook else ""
         modules = closure(*notebook.modules) if notebook else ()
