@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from helpers.base.code import code_of
 from helpers.base.faults import DataRefused
 from helpers.base.params import ENGLAND, BadParameters, Parameters
 from helpers.base.paths import NOTEBOOKS, shown
@@ -189,8 +190,7 @@ def run_all(
     graph = plan(sorted(regions, key=lambda name: name != ENGLAND), list(wanted or steps()))
     results = {region: RegionResult(region) for region in regions}
     each = {region: sum(task.region == region for task in graph) for region in regions}
-    if not all(_stamp(_here(run, task), task.name).exists() for task in graph if task.region):
-        _tools()  # before the processes part: each of them would import them for itself
+    _before_processes_part(run, graph)
     with (
         warm.server(warm_kernels and not scheduler) as address,
         _executor(scheduler, jobs) as executor,
@@ -206,6 +206,16 @@ def run_all(
         if result.ok and missing:
             result.failed_step, result.message = "England", "a national stage that it needs failed"
     return list(results.values())
+
+
+def _before_processes_part(run: Parameters, graph: dict[Task, set[Task]]) -> None:
+    """What each process would do for itself: read which code stands on which, and, where some notebook was never
+    executed, import what executes one.
+    """
+    for name in {task.name for task in graph if task.region}:
+        code_of(*steps()[name].modules)
+    if not all(_stamp(_here(run, task), task.name).exists() for task in graph if task.region):
+        _tools()
 
 
 def _note(outcome: Outcome, graph: dict[Task, set[Task]], results: dict[str, RegionResult]) -> None:
