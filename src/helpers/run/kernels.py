@@ -87,14 +87,15 @@ class Provisioner(LocalProvisioner):
         return await super().pre_launch(**kw | {"env": {**kw.get("env", os.environ), **ONE_EACH}})
 
     async def launch_kernel(self, cmd: list[str], **kw: Any) -> Any:
-        try:
-            self.process = Forked(self.address, self.step, cmd, kw["env"], str(kw.get("cwd") or os.getcwd()))
-        except OSError as error:
-            if self.address:
+        if self.address:
+            folder = str(kw.get("cwd") or os.getcwd())
+            try:
+                self.process = Forked(self.address, self.step, cmd, kw["env"], folder)
+                self.pid = self.process.pid
+                return self.connection_info
+            except OSError as error:
                 self.log.warning("A plain kernel is started: %s", error)
-            return await super().launch_kernel(cmd, **kw)
-        self.pid = self.process.pid
-        return self.connection_info
+        return await super().launch_kernel(cmd, **kw)
 
 
 class Manager(AsyncKernelManager):
