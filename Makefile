@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: house run test real explore bench bench-method check sample notebooks params lock clean help
 

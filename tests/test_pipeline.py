@@ -5,13 +5,16 @@ identities, resume, failure.
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pandas as pd
 import papermill
@@ -25,6 +28,7 @@ from helpers.base.paths import NOTEBOOKS, PARAMS
 from helpers.base.store import read_json
 from helpers.base.years import PRE_PANDEMIC
 from helpers.run import pipeline
+from helpers.run.graph import Task
 from helpers.run.notebooks import step_key, steps
 
 TWO = ["London", "North East"]
@@ -246,10 +250,10 @@ def test_a_killed_run_resumes_to_the_same_hashes(done, tmp_path):
 def test_one_region_that_fails_is_named_and_the_others_go_on(done, tmp_path, monkeypatch):
     real = pipeline.execute
 
-    def fail_in_london(run, step):
+    def fail_in_london(run, step, *server):
         if (run.region, step) == ("London", "03_peers"):
             raise OSError("no space left on device")
-        real(run, step)
+        real(run, step, *server)
 
     monkeypatch.setattr(pipeline, "execute", fail_in_london)
     other = done.model_copy(update={"seed": 7})
@@ -258,6 +262,23 @@ def test_one_region_that_fails_is_named_and_the_others_go_on(done, tmp_path, mon
     assert results["London"].failed_step == "03_peers" and "no space left" in results["London"].message
     assert results["London"].skipped == ["01_ingest"] and results["London"].ran == ["02_model"]
     assert results["North East"].ok
+
+
+def test_a_notebook_that_fails_is_kept_and_its_cell_and_error_are_named(tmp_path, monkeypatch):
+    """A made-up notebook, in a forked kernel and in a plain one."""
+    cells = [nbformat.v4.new_code_cell(cell) for cell in ("here = 1", "here / 0")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "bad.ipynb")
+    monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(pipeline, "steps", lambda: {"bad": SimpleNamespace(values=lambda run: {})})
+    monkeypatch.setattr(pipeline, "step_key", lambda run, name: "key")
+    run = make(region="London", out=str(tmp_path / "out"))
+    with pipeline.warm.server() as server:
+        for address in (server, ""):
+            outcome = pickle.loads(pickle.dumps(pipeline.do(run, Task("London", "bad"), address)))
+            assert str(outcome.error) == "cell 2: ZeroDivisionError: division by zero" and not outcome.made
+            failed = run.region_folder / "bad.failed.ipynb"
+            assert "division by zero" in failed.read_text(encoding="utf-8")
+            failed.unlink()
 
 
 def test_plain_papermill_works_without_the_runner(tmp_path):

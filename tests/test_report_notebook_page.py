@@ -42,6 +42,17 @@ def test_every_plotly_chart_is_in_the_page(notebook, tmp_path):
     assert "<title>Which schools are alike?</title>" in html
 
 
+def test_a_notebook_in_memory_gives_the_same_page_as_its_file_whatever_came_before(notebook, tmp_path):
+    pages = [notebook.with_name(name) / "03_peers.html" for name in ("a", "b", "c")]
+    for page in pages:
+        page.parent.mkdir()
+    other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_raw_cell("plain")], metadata={"title": "other"})
+    for source, page in zip((notebook, other, nbformat.read(notebook, as_version=4)), pages, strict=True):
+        notebook_to_html(source, page, tmp_path / "assets")
+    assert pages[0].read_bytes() == pages[2].read_bytes() != pages[1].read_bytes()
+    assert "Which schools" not in pages[1].read_text(encoding="utf-8")
+
+
 def test_the_script_is_shared_and_found_by_a_relative_path(notebook, tmp_path):
     page = notebook.with_suffix(".html")
     notebook_to_html(notebook, page, tmp_path / "assets")

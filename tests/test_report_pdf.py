@@ -70,7 +70,7 @@ def test_every_chart_has_the_words_of_the_page_as_alternative_text(inputs, read,
 @pytest.mark.parametrize("urn", KINDS)
 def test_the_pdf_shows_the_figures_of_the_page_and_no_others(inputs, read, urn):
     facts = school.school_facts(inputs, urn)
-    page = set(FIGURE.findall(" ".join(Page(school.render(facts)).text)))
+    page = set(FIGURE.findall(" ".join(Page(school.render(facts)).told)))
     paper = set(FIGURE.findall(" ".join([*read(urn).pages, *read(urn).alts])))
     assert page - paper == set()
     assert paper - page - COUNTED == set()
@@ -80,7 +80,7 @@ def test_a_figure_that_is_not_the_pages_is_noticed(inputs):
     facts = school.school_facts(inputs, 900001)
     wrong = {**facts, "ask": {**facts["ask"], "minimum": "12.3%"}}
     paper = set(FIGURE.findall(ReadPdf(pdf.compile_pdf(wrong)).text))
-    assert paper - set(FIGURE.findall(" ".join(Page(school.render(facts)).text))) - COUNTED == {"12.3%"}
+    assert paper - set(FIGURE.findall(" ".join(Page(school.render(facts)).told))) - COUNTED == {"12.3%"}
 
 
 def test_an_ordinary_report_has_two_sheets_and_one_without_a_minimum_has_one(inputs, read):
@@ -143,7 +143,7 @@ def test_any_name_at_all_can_be_set_and_is_never_taken_for_markup(inputs, name, 
 def test_extreme_schools_can_be_set_with_the_figures_of_their_pages(inputs, case):
     case = {**case, "name": "Extreme School"}  # any name at all is tried above
     facts = school.school_facts(extreme_schools.with_school(inputs, case), extreme_schools.URN)
-    page = set(FIGURE.findall(" ".join(Page(school.render(facts)).text)))
+    page = set(FIGURE.findall(" ".join(Page(school.render(facts)).told)))
     read = ReadPdf(pdf.compile_pdf(facts))
     paper = set(FIGURE.findall(" ".join([*read.pages, *read.alts])))
     assert page - paper == set()

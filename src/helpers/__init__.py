@@ -8,6 +8,7 @@ work or what stands beside it; `help(helpers.model)` lists what a room offers.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:  # for editors; at run time __getattr__ below looks a name up
     from helpers.run.step import start
 
 __version__ = "0.3.0"
+
+# One thread for numerical libraries that are loaded later, where nobody asked for more (`base/threads.py`): this
+# holds for notebooks by hand, tests and benchmarks; a stage has one in any case.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHORT = {"show": "helpers.base.show", "start": "helpers.run.step:start"}
 

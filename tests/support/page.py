@@ -13,6 +13,7 @@ class Page(HTMLParser):
     def __init__(self, html: str):
         super().__init__()
         self.open, self.ids, self.data, self.links, self.text, self.attributes = [], [], {}, [], [], []
+        self.told: list[str] = []
         self.feed(html)
         assert not self.open, f"never closed: {self.open}"
 
@@ -40,3 +41,5 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self.open and self.open[-1] not in ("script", "style"):
             self.text.append(data)
+            if self.open[-1] != "text":  # of a chart its title and description
+                self.told.append(data)

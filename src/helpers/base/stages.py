@@ -30,6 +30,7 @@ from helpers.base.store import (
     write_frame,
     write_json,
 )
+from helpers.base.threads import one_thread
 
 STAMP = "stamp.json"
 
@@ -123,7 +124,7 @@ class Stage:
 
     def ensure(self, run: Parameters) -> bool:
         """Build it, and what it stands on, where that is not there already. Returns True when it was built
-        now.
+        now. Its libraries get one thread, whatever the environment says.
 
         Raises `DataRefused` when the input files must not be used. All files of a stage appear together, or
         none.
@@ -132,7 +133,9 @@ class Stage:
             return False
         for stage in self.after:
             stage.ensure(run)
-        self._write(run, self.builder()(run))
+        with one_thread():
+            made = self.builder()(run)
+        self._write(run, made)
         return True
 
     def load(self, run: Parameters) -> Results:

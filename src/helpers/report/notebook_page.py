@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -29,9 +30,13 @@ TEMPLATE = """{% extends 'lab/index.html.j2' %}
 
 
 def notebook_to_html(
-    path_ipynb: Path | str, path_html: Path | str, plotly_asset: Path | str, home: Path | str | None = None
+    notebook: nbformat.NotebookNode | Path | str,
+    path_html: Path | str,
+    plotly_asset: Path | str,
+    home: Path | str | None = None,
 ) -> None:
-    """Write an executed notebook as HTML.
+    """Write an executed notebook as HTML: one that was just executed, whose charts are changed in place, or the
+    file of one.
 
     `plotly_asset` is the folder (or the `.js` file) of the one plotly.js that all pages share; it is written
     when it is not there and is referred to by a relative path. `home` is the folder where the page will lie
@@ -40,18 +45,28 @@ def notebook_to_html(
     """
     path_html, asset = Path(path_html), Path(plotly_asset)
     asset = asset if asset.suffix == ".js" else asset / SCRIPT_NAME
-    notebook = nbformat.read(path_ipynb, as_version=4)
+    if not isinstance(notebook, nbformat.NotebookNode):
+        notebook = nbformat.read(notebook, as_version=4)
     charts = show_charts(notebook)
     if charts:
         _write_plotly(asset)
-    notebook.metadata["title"] = _title(notebook) or Path(path_ipynb).stem
+    notebook.metadata["title"] = _title(notebook) or path_html.stem
     home = Path(home) if home else path_html.parent
     source = Path(os.path.relpath(asset.resolve(), home.resolve())).as_posix()
-    exporter = HTMLExporter(
-        raw_template=TEMPLATE, template_name="lab", exclude_input_prompt=True, exclude_output_prompt=True
-    )
-    page, _ = exporter.from_notebook_node(notebook, resources={"plotly_src": source if charts else ""})
+    page, _ = _exporter().from_notebook_node(notebook, resources={"plotly_src": source if charts else ""})
     path_html.write_text(page, encoding="utf-8", newline="\n")
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """One for all notebooks of a process: its templates are compiled once."""
+    return HTMLExporter(
+        raw_template=TEMPLATE,
+        template_name="lab",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        optimistic_validation=True,  # the notebook is checked once, not after every change that nbconvert makes
+    )
 
 
 def show_charts(notebook: nbformat.NotebookNode) -> int:

@@ -1,5 +1,5 @@
 """The runner: the national stages and the notebooks of every region, in parallel processes, with stamps. The
-only module that knows papermill.
+only module that knows papermill, which is imported when the first notebook is executed.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import papermill
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from helpers.base.code import code_of
 from helpers.base.faults import DataRefused
 from helpers.base.params import ENGLAND, BadParameters, Parameters
 from helpers.base.paths import NOTEBOOKS, shown
 from helpers.base.store import file_hash, read_json, sweep, text_hash, write_json
-from helpers.report.notebook_page import notebook_to_html
+from helpers.run import warm
 from helpers.run.graph import Outcome, Task, plan, work
 from helpers.run.notebooks import step_key, steps
 from helpers.run.stages import STAGES
@@ -54,6 +55,11 @@ def _outline(path: Path) -> str:
     return file_hash(path) if path.exists() else "missing"
 
 
+def _here(run: Parameters, task: Task) -> Parameters:
+    """The parameters of the task's region."""
+    return run.model_copy(update={"region": task.region})
+
+
 def _stamp(run: Parameters, name: str) -> Path:
     return run.region_folder / ".stamps" / f"{name}.json"
 
@@ -81,45 +87,63 @@ def _facts_of(path: Path, step: str) -> str:
     )
 
 
-def execute(run: Parameters, name: str) -> None:
-    """Execute one notebook for one region and keep it beside its results, as a notebook and as a page.
+class NotebookFailed(Exception):
+    """A notebook that came upon an error; the message names the cell and says what it was."""
 
-    A notebook that fails is kept as `<step>.failed.ipynb`, with the error in it, and its exception goes on.
+
+def _tools() -> tuple[Any, Callable, Callable]:
+    """papermill, what makes a page of a notebook, and what makes kernels: a second and a half to import."""
+    with warm.without_grammar():
+        import papermill
+
+        from helpers.report.notebook_page import notebook_to_html
+        from helpers.run.kernels import manager
+
+    return papermill, notebook_to_html, manager
+
+
+def execute(run: Parameters, name: str, server: str = "") -> None:
+    """Execute one notebook for one region and keep it beside its results, as a notebook and as a page. Its kernel
+    comes from the warm server at the address `server`, where there is one.
+
+    A notebook that fails is kept as `<step>.failed.ipynb`, with the error in it. Raises `NotebookFailed`.
     """
+    papermill, notebook_to_html, manager = _tools()
     folder = run.region_folder
     folder.mkdir(parents=True, exist_ok=True)
     failed = folder / f"{name}.failed.ipynb"
     with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=folder) as temporary:
         executed = Path(temporary) / f"{name}.ipynb"
         try:
-            papermill.execute_notebook(
+            book = papermill.execute_notebook(
                 str(NOTEBOOKS / f"{name}.ipynb"),
                 str(executed),
                 parameters=steps()[name].values(run),
                 kernel_name="python3",
+                kernel_manager_class=manager(server, name),
                 progress_bar=False,
                 request_save_on_cell_execute=False,
                 extra_arguments=[
                     "--log-level=50"
                 ],  # kernels warn of their transport and of being stopped: no news to anybody
             )
-        except papermill.exceptions.PapermillExecutionError:
+        except papermill.exceptions.PapermillExecutionError as error:
             shutil.move(executed, failed)
-            raise
+            raise NotebookFailed(f"cell {error.exec_count}: {error.ename}: {error.evalue}") from error
         page = Path(temporary) / f"{name}.html"
-        notebook_to_html(executed, page, run.release_folder / "assets", home=folder)
+        notebook_to_html(book, page, run.release_folder / "assets", home=folder)
         shutil.move(executed, folder / executed.name)
         shutil.move(page, folder / page.name)
     failed.unlink(missing_ok=True)
 
 
-def run_step(run: Parameters, name: str) -> bool:
+def run_step(run: Parameters, name: str, server: str = "") -> bool:
     """Run one notebook of a region unless it is done. Returns True when it ran now; what it raised goes on."""
     key = step_key(run, name)
     if is_done(run, name, key):
         return False
     _stamp(run, name).unlink(missing_ok=True)
-    execute(run, name)
+    execute(run, name, server)
     made = {file: _outline(run.region_folder / file) for file in steps()[name].writes}
     write_json(
         _stamp(run, name),
@@ -128,18 +152,15 @@ def run_step(run: Parameters, name: str) -> bool:
     return True
 
 
-def do(run: Parameters, task: Task) -> Outcome:
+def do(run: Parameters, task: Task, server: str = "") -> Outcome:
     """One task in whatever process it falls to. An error is part of the outcome: it must not stop the others."""
     began = time.perf_counter()
     try:
         if task.region:
-            made = run_step(run.model_copy(update={"region": task.region}), task.name)
+            made = run_step(_here(run, task), task.name, server)
         else:
             made = STAGES[task.name].ensure(run)
-    except papermill.exceptions.PapermillExecutionError as error:
-        words = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
-        return Outcome(task, seconds=time.perf_counter() - began, error=RuntimeError(words))
-    except (DataRefused, BadParameters) as error:
+    except (NotebookFailed, DataRefused, BadParameters) as error:
         return Outcome(task, seconds=time.perf_counter() - began, error=error)
     except Exception as error:
         words = f"{type(error).__name__}: {error}"
@@ -154,12 +175,14 @@ def run_all(
     scheduler: str | None = None,
     console: Console | None = None,
     wanted: Iterable[str] | None = None,
+    warm_kernels: bool = True,
 ) -> list[RegionResult]:
     """Run the notebooks `wanted` (all, where not given) of every region, and the national stages that they
     stand on.
 
     `scheduler` is the address of a Dask cluster that shares the file system; without it local processes are
-    used. Raises `DataRefused` when the data fails the gate: then no region is run.
+    used, and with `warm_kernels` notebooks run in kernels that one server forks (`warm`). Raises `DataRefused`
+    when the data fails the gate: then no region is run.
     """
     console = console or Console()
     sweep(run.release_folder)
@@ -167,8 +190,13 @@ def run_all(
     graph = plan(sorted(regions, key=lambda name: name != ENGLAND), list(wanted or steps()))
     results = {region: RegionResult(region) for region in regions}
     each = {region: sum(task.region == region for task in graph) for region in regions}
-    with _executor(scheduler, jobs) as executor, _Watch(each, console) as watch:
-        for outcome in work(graph, partial(do, run), executor, jobs, watch.started):
+    _before_processes_part(run, graph)
+    with (
+        warm.server(warm_kernels and not scheduler) as address,
+        _executor(scheduler, jobs) as executor,
+        _Watch(each, console) as watch,
+    ):
+        for outcome in work(graph, partial(do, run, server=address), executor, jobs, watch.started):
             if isinstance(outcome.error, DataRefused | BadParameters) and not outcome.task.region:
                 raise outcome.error
             _note(outcome, graph, results)
@@ -178,6 +206,16 @@ def run_all(
         if result.ok and missing:
             result.failed_step, result.message = "England", "a national stage that it needs failed"
     return list(results.values())
+
+
+def _before_processes_part(run: Parameters, graph: dict[Task, set[Task]]) -> None:
+    """What each process would do for itself: read which code stands on which, and, where some notebook was never
+    executed, import what executes one.
+    """
+    for name in {task.name for task in graph if task.region}:
+        code_of(*steps()[name].modules)
+    if not all(_stamp(_here(run, task), task.name).exists() for task in graph if task.region):
+        _tools()
 
 
 def _note(outcome: Outcome, graph: dict[Task, set[Task]], results: dict[str, RegionResult]) -> None:
