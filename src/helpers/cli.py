@@ -103,6 +103,14 @@ def _parser() -> argparse.ArgumentParser:
     _data_arguments(school)
     school.set_defaults(do="school")
 
+    page = commands.add_parser("open", help="open the report of the last run in the browser")
+    page.add_argument(
+        "--region", metavar="NAME", help="the region to open (default: the page of all regions)"
+    )
+    page.add_argument("--no-browser", action="store_true", help="print the path instead of opening a browser")
+    _data_arguments(page)
+    page.set_defaults(do="open_page")
+
     explore = commands.add_parser(
         "explore", help="open JupyterLab to move a parameter and see what moves, or to audit one school"
     )

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from helpers.base import params
-from helpers.base.faults import Fault
+from helpers.base.faults import Fault, NotFound
 from helpers.base.params import ENGLAND, REGIONS, BadParameters, Parameters, region_from
 from helpers.base.paths import shown
 
@@ -98,11 +98,39 @@ def run(args: argparse.Namespace) -> bool:
         )
         here = run.model_copy(update={"region": made[0].region})
         if pipeline.pack_index(here).exists():
-            console.print("Open the report:")
-            console.print("  " + pipeline.where(here))
+            _what_next(run, made, here)
         else:
             console.print(f"Results: {shown(here.region_folder)}")
     return not failed
+
+
+def _what_next(run: Parameters, made: list, here: Parameters) -> None:
+    """What was made and what to try next; the last line is the page to open."""
+    names = ", ".join(result.region for result in made)
+    top = run.release_folder / "index.html"
+    options = f" --out {shown(run.out)}" if "out" in run.model_fields_set else ""
+    school = next(iter(sorted((here.region_folder / "pack" / "schools").glob("*.html"))), None)
+    console.print(f"Made for {names}: report, support and progress pages, spreadsheets, map data, notebooks.")
+    console.print("Try next:")
+    if school:
+        console.print(f"  abie school {school.stem}{options}   how one number was made, step by step")
+    console.print("  abie explore                what moves when a parameter moves")
+    console.print("  abie run --region London --set slope=0.1 --out outputs/other")
+    console.print("All regions and notebooks: " + shown(top))
+    console.print("Open the report:")
+    console.print("  " + shown(here.region_folder / "pack" / "index.html"))
+
+
+def open_page(args: argparse.Namespace) -> bool:
+    import webbrowser
+
+    run = parameters(args)
+    region = run.release_folder / params.slug(region_from(args.region)) / "pack" if args.region else None
+    page = (region or run.release_folder) / "index.html"
+    if not page.is_file():
+        raise NotFound(f"there is no report at {shown(page)} yet. Make it first: make run, or abie run")
+    console.print(shown(page), markup=False)
+    return args.no_browser or webbrowser.open(page.as_uri())
 
 
 def check(args: argparse.Namespace) -> bool:

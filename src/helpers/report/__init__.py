@@ -34,6 +34,15 @@ def make_pack(run: Parameters, check: Callable[[Path], None] | None = None) -> P
     return build_pack(inputs, run.region_folder / "pack", check=check)
 
 
+def top_page(run: Parameters) -> Path | None:
+    """Write the top page of the release from the regions that lie there. Returns it, or None where there is
+    none.
+    """
+    from helpers.report.release_page import write_release_page
+
+    return write_release_page(run)
+
+
 def support_pages(run: Parameters, *args: object, **kwargs: object) -> None:
     """Write the support team's page and sheets into the region's folder `support`, whole or not at all;
     arguments as of `support_page.write_support`.

@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from helpers import report
 from helpers.base.code import code_of
 from helpers.base.faults import DataRefused
 from helpers.base.params import ENGLAND, BadParameters, Parameters
@@ -201,6 +202,8 @@ def run_all(
                 raise outcome.error
             _note(outcome, graph, results)
             watch.came(outcome, results)
+            if outcome.task.region:
+                report.top_page(run)
     for result in results.values():
         missing = each[result.region] - len(result.ran) - len(result.skipped)
         if result.ok and missing:
