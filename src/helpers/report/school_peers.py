@@ -32,7 +32,7 @@ def similar(inputs: PackInputs, urn: int, school: dict) -> dict:
                 "link": f"{peer}.html" if peer in inputs.school else "",
                 "register": "" if inputs.sample else f"{REGISTER}{peer}",
                 "la": other["la_name"] if known(other["la_name"]) else "Not known",
-                "km": number(row["km"]) if known(row["km"]) else "Not known",
+                "km": number(row["km"]) if known(row["km"]) else "–",
                 "closeness": text.CLOSENESS[row["closeness"]],
                 "attendance_pct": 100 - other["absence_pct"],
                 "better": better,
