@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
+# The sample fitted once for the tests, and again only where the code that fits it has changed.
+export ABIE_FITTED ?= $(CURDIR)/build/fitted
 
-.PHONY: house run test real explore bench bench-method check sample notebooks params lock clean help
+.PHONY: house run test test-all real explore bench bench-method check sample notebooks params lock clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
@@ -20,12 +22,15 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)  ## the main job on the embedded sample: England and nine regions, ending with a report to open
 	$(BIN)/abie run --all --jobs $(JOBS)
 
-test: $(READY)  ## all tests; those on real data run when ../shared/open-data (or ABIE_OPEN_DATA) is there
+test: $(READY)  ## lint, types, and all tests but the slow ones
 	$(BIN)/ruff check src tests data benchmarks notebooks docs
 	$(BIN)/ruff format --check src tests data benchmarks notebooks docs
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 	$(BIN)/python -m pytest --nbval-lax --nbval-kernel-name python3 notebooks
+
+test-all: test  ## and the slow ones: kills, and the real data when ../shared/open-data (or ABIE_OPEN_DATA) is there
+	$(BIN)/python -m pytest -m slow -n auto --dist loadfile
 
 real: $(READY)  ## the real thing: make real DATA=../shared/open-data
 	@test -n "$(DATA)" || { echo "Say where the official files are: make real DATA=../shared/open-data"; exit 2; }

@@ -17,6 +17,13 @@ settings.register_profile("ours", deadline=None)  # a busy machine is no fault
 settings.load_profile("ours")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever reads the real data is `slow`, besides what says so itself: `make test` leaves both to `make test-all`."""
+    for item in items:
+        if "open_data" in getattr(item, "fixturenames", ()) or "[open data" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def open_data() -> Path:
     """Folder of the real open data: $ABIE_OPEN_DATA, else ../shared/open-data beside the repository."""

@@ -213,6 +213,7 @@ def test_a_damaged_artefact_is_made_again_and_nothing_before_it(done):
     assert _hashes(done) == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_hashes(done, tmp_path):
     command = [
         sys.executable,
