@@ -86,3 +86,13 @@ def test_a_notebook_without_charts_needs_no_script(tmp_path):
     notebook_to_html(path, path.with_suffix(".html"), tmp_path / "assets")
     assert not (tmp_path / "assets").exists()
     assert "plotly.min.js" not in path.with_suffix(".html").read_text(encoding="utf-8")
+
+
+def test_a_page_says_whom_it_is_for_and_folds_its_code(notebook, tmp_path):
+    page = notebook.with_suffix(".html")
+    notebook_to_html(
+        notebook, page, tmp_path / "assets", marks=("Confidential: for us.",), top="../index.html"
+    )
+    html = page.read_text(encoding="utf-8")
+    assert "<strong>Confidential: for us.</strong>" in html and 'href="../index.html"' in html
+    assert html.count('id="code"') == 1 and "body:has(#code:not(:checked))" in html

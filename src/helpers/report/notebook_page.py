@@ -25,7 +25,15 @@ TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 {% block extra_css %}<style>.jp-Notebook { max-width: 62rem; margin: 0 auto; } .plotly-chart { width: 100%; }
-.jp-RenderedMarkdown pre { font-family: monospace; background: #f5f5f5; padding: 0.5rem; }</style>{% endblock %}
+.jp-RenderedMarkdown pre { font-family: monospace; background: #f5f5f5; padding: 0.5rem; }
+.highlight .c1, .highlight .cm, .highlight .ch { color: #2f6363; }
+.marks { font-family: sans-serif; max-width: 60rem; margin: 0 auto; padding: 0.5rem 1rem; border-bottom: 4px solid #0b0c0c; }
+.marks p { margin: 0.2rem 0; } .marks a { color: #1d70b8; text-decoration: underline; }
+body:has(#code:not(:checked)) .jp-CodeCell .jp-Cell-inputWrapper { display: none; }</style>{% endblock %}
+{% block body_header %}<body class="jp-Notebook" data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">
+<header class="marks">{% for mark in resources.marks %}<p><strong>{{ mark }}</strong></p>{% endfor %}
+<p>{% if resources.top %}<a href="{{ resources.top }}">All regions and pages</a> {% endif %}<label><input type="checkbox" id="code"> Show the code</label></p></header>
+<main>{% endblock %}
 """
 
 
@@ -34,13 +42,16 @@ def notebook_to_html(
     path_html: Path | str,
     plotly_asset: Path | str,
     home: Path | str | None = None,
+    marks: tuple[str, ...] = (),
+    top: str = "",
 ) -> None:
     """Write an executed notebook as HTML: one that was just executed, whose charts are changed in place, or the
     file of one.
 
     `plotly_asset` is the folder (or the `.js` file) of the one plotly.js that all pages share; it is written
     when it is not there and is referred to by a relative path. `home` is the folder where the page will lie
-    in the end, when `path_html` is only a temporary place. The page holds no absolute path of its own and
+    in the end, when `path_html` is only a temporary place. `marks` are lines that say whom the page is for, `top` a link
+    to the page above it; the code is folded until a reader asks for it. The page holds no absolute path of its own and
     loads nothing from the network. Raises FileNotFoundError without the notebook.
     """
     path_html, asset = Path(path_html), Path(plotly_asset)
@@ -53,7 +64,9 @@ def notebook_to_html(
     notebook.metadata["title"] = _title(notebook) or path_html.stem
     home = Path(home) if home else path_html.parent
     source = Path(os.path.relpath(asset.resolve(), home.resolve())).as_posix()
-    page, _ = _exporter().from_notebook_node(notebook, resources={"plotly_src": source if charts else ""})
+    page, _ = _exporter().from_notebook_node(
+        notebook, resources={"plotly_src": source if charts else "", "marks": marks, "top": top}
+    )
     path_html.write_text(page, encoding="utf-8", newline="\n")
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from helpers import report
+from helpers.base import text
 from helpers.base.code import code_of
 from helpers.base.faults import DataRefused
 from helpers.base.params import ENGLAND, BadParameters, Parameters
@@ -132,7 +133,10 @@ def execute(run: Parameters, name: str, server: str = "") -> None:
             shutil.move(executed, failed)
             raise NotebookFailed(f"cell {error.exec_count}: {error.ename}: {error.evalue}") from error
         page = Path(temporary) / f"{name}.html"
-        notebook_to_html(book, page, run.release_folder / "assets", home=folder)
+        marks = (text.MARKING, text.INVENTED) if run.is_sample else (text.MARKING,)
+        notebook_to_html(
+            book, page, run.release_folder / "assets", home=folder, marks=marks, top="../index.html"
+        )
         shutil.move(executed, folder / executed.name)
         shutil.move(page, folder / page.name)
     failed.unlink(missing_ok=True)
