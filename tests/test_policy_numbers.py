@@ -100,7 +100,7 @@ TECHNICAL = {
         ("WIDTH", "MOST_HEIGHT", "CLASSES", "MOST_NUMBERED", "apart(across)", "apart(down)"), LOOKS
     ),
     "report/monitor_page.py": {"MOST_ROWS": LOOKS},
-    "report/pdf.py": dict.fromkeys(("SIZES", "SHEETS", "_LETTERS"), LOOKS),
+    "report/pdf.py": dict.fromkeys(("SIZES", "LARGE", "SHEETS", "_LETTERS"), LOOKS),
     "report/charts.py": {"strip(width)": LOOKS},
     "report/school_number.py": dict.fromkeys(("SHOWN", "EVEN", "FRACTIONS"), LOOKS),
     "report/quality.py": dict.fromkeys(("MOST_FLAGS", "MOST_ROWS", "WORST_ROWS"), LOOKS),

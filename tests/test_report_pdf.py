@@ -158,6 +158,15 @@ def test_extreme_schools_can_be_set_with_the_figures_of_their_pages(inputs, case
     assert len(read.pages) <= 3
 
 
+def test_large_print_is_set_in_sixteen_points_and_loses_nothing(inputs, pack, tmp_path):
+    few = replace(inputs, schools=inputs.schools.iloc[:1])
+    report = pdf.write_pdfs(few, pack, tmp_path / "store", large=True)
+    assert _names(pack / "schools") == {"900001-large.pdf"} and report.made == 1
+    told, _ = figures_of(school.school_facts(inputs, 900001))
+    read = ReadPdf((pack / "schools" / "900001-large.pdf").read_bytes())
+    assert told - set(FIGURE.findall(" ".join([*read.pages, *read.alts]))) == set() and len(read.pages) > 2
+
+
 def test_a_long_report_takes_a_third_sheet_and_loses_nothing(inputs):
     facts = school.school_facts(inputs, 900001)
     found = ReadPdf(pdf.compile_pdf({**facts, "caveats": [f"Caveat {i} is here. " * 20 for i in range(12)]}))

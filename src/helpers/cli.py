@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
         help="also a PDF beside every school's page; those that have not changed are kept",
     )
     run.add_argument(
+        "--pdf-large",
+        action="store_true",
+        help="also in large print (16 points), as <urn>-large.pdf",
+    )
+    run.add_argument(
         "--no-warm",
         action="store_true",
         help="a plain kernel for every notebook, instead of one forked from a process that has loaded the "

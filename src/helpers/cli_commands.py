@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> bool:
     )
     if args.pdf:
         pipeline.add_pdfs(run, results, threads=args.jobs, console=console)
+    if args.pdf_large:
+        pipeline.add_pdfs(run, results, threads=args.jobs, console=console, large=True)
     failed = [r for r in results if not r.ok]
     made = [r for r in results if r.ok]
     console.print(f"\n{len(made)} of {len(results)} regions done in {time.perf_counter() - began:.0f} s.")

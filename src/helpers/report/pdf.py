@@ -32,6 +32,7 @@ from helpers.report.pages import ASSETS, HERE
 TEMPLATE = HERE / "templates" / "school.typ"
 FONTS = HERE / "fonts"
 SIZES = (10.5, 10.0)  # points; the largest with which a report keeps to its sheets. A try costs 40 ms
+LARGE = (16.0,)  # for readers who need large print, on as many sheets as it takes
 SHEETS = 2
 STANDARD = "ua-1"
 CHARTS = ("pictures",)  # the others say what a table beside them says
@@ -54,18 +55,19 @@ class PdfReport:
     seconds: float
 
 
-def compile_pdf(facts: dict, marking: str = text.MARKING) -> bytes:
+def compile_pdf(facts: dict, marking: str = text.MARKING, large: bool = False) -> bytes:
     """One school's report (`school_facts`) as PDF bytes: PDF/UA-1, tagged, language en-GB, title set, the
     same bytes for the same facts.
 
     Text is set as large as two sheets allow, never below 10 points: what is longer takes a third sheet.
+    `large`: in 16 points, on as many sheets as that takes.
     Raises `typst.TypstError` when the compiler refuses the page.
     """
-    return _set(paper_facts(facts, marking))
+    return _set(paper_facts(facts, marking), LARGE if large else SIZES)
 
 
-def _set(told: dict) -> bytes:
-    for size in SIZES:
+def _set(told: dict, sizes: tuple[float, ...]) -> bytes:
+    for size in sizes:
         made = _compiler().compile(
             format="pdf",
             sys_inputs={"facts": json.dumps({**told, "size": size}, ensure_ascii=False)},
@@ -73,7 +75,7 @@ def _set(told: dict) -> bytes:
             timestamp=0,
         )
         with pikepdf.open(BytesIO(made)) as pdf:
-            if len(pdf.pages) <= SHEETS or size == SIZES[-1]:
+            if len(pdf.pages) <= SHEETS or size == sizes[-1]:
                 packed = (
                     BytesIO()
                 )  # half the size: the compiler leaves the many small objects of the tags as they are
@@ -132,8 +134,9 @@ def write_pdfs(
     store: Path,
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    large: bool = False,
 ) -> PdfReport:
-    """Write `schools/<urn>.pdf` beside every page of a finished pack.
+    """Write `schools/<urn>.pdf` beside every page of a finished pack; with `large`, `schools/<urn>-large.pdf`.
 
     Each PDF is kept in `store` under its school and a hash of all that it depends on, and linked into the
     pack: what is there is not set again, for this pack, the next one or another region's, and a killed run
@@ -141,6 +144,7 @@ def write_pdfs(
     is called with (done, in all) from this thread. Raises whatever a page raises, after naming the school.
     """
     began = time.perf_counter()
+    store, ending, sizes = (store / "large", "-large", LARGE) if large else (store, "", SIZES)
     store.mkdir(parents=True, exist_ok=True)
     urns = list(inputs.school)
     there = {path.name for path in store.glob("*.pdf")}
@@ -152,8 +156,8 @@ def write_pdfs(
             name = f"{urn}-{_key(told)}.pdf"
             if name not in there:
                 with atomic_file(store / name) as temporary:
-                    temporary.write_bytes(_set(told))
-            _link(store / name, pack / "schools" / f"{urn}.pdf")
+                    temporary.write_bytes(_set(told, sizes))
+            _link(store / name, pack / "schools" / f"{urn}{ending}.pdf")
         except Exception as error:
             error.add_note(f"while writing the PDF of school {urn}")
             raise

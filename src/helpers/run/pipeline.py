@@ -274,9 +274,14 @@ def _executor(scheduler: str | None, jobs: int) -> Iterator[Executor]:
 
 
 def add_pdfs(
-    run: Parameters, results: list[RegionResult], threads: int = 1, console: Console | None = None
+    run: Parameters,
+    results: list[RegionResult],
+    threads: int = 1,
+    console: Console | None = None,
+    large: bool = False,
 ) -> None:
-    """Write the PDFs of every region that was run, one region after the other, with a progress bar.
+    """Write the PDFs of every region that was run, one region after the other, with a progress bar; `large`
+    in 16 points.
 
     England and its regions share one store of PDFs, so that each school is set once. A failure is noted in
     the region's result.
@@ -307,6 +312,7 @@ def add_pdfs(
                     run.release_folder / ".pdf",
                     threads,
                     partial(_advance, bars, bar),
+                    large,
                 )
             except Exception as error:  # as with notebooks: the other regions go on
                 result.failed_step = "pdf"
