@@ -25,7 +25,7 @@ from helpers.base.faults import DataRefused
 from helpers.base.params import ENGLAND, BadParameters, Parameters
 from helpers.base.paths import NOTEBOOKS, shown
 from helpers.base.store import file_hash, read_json, sweep, text_hash, write_json
-from helpers.run import warm
+from helpers.run import hold, warm
 from helpers.run.graph import Outcome, Task, plan, work
 from helpers.run.notebooks import step_key, steps
 from helpers.run.stages import STAGES
@@ -157,10 +157,14 @@ def run_step(run: Parameters, name: str, server: str = "") -> bool:
     return True
 
 
-def do(run: Parameters, task: Task, server: str = "") -> Outcome:
-    """One task in whatever process it falls to. An error is part of the outcome: it must not stop the others."""
+def do(run: Parameters, task: Task, server: str = "", data: hold.Look | None = None) -> Outcome:
+    """One task in whatever process it falls to, on the data as they were when the run began. An error is part of
+    the outcome: it must not stop the others.
+    """
     began = time.perf_counter()
     try:
+        if data is not None:
+            hold.still_the_same(run.data_folder, data)
         if task.region:
             made = run_step(_here(run, task), task.name, server)
         else:
@@ -187,11 +191,24 @@ def run_all(
 
     `scheduler` is the address of a Dask cluster that shares the file system; without it local processes are
     used, and with `warm_kernels` notebooks run in kernels that one server forks (`warm`). Raises `DataRefused`
-    when the data fails the gate: then no region is run.
+    when the data fails the gate, or changes while the run goes on; `hold.Busy` when another run writes into the
+    folder.
     """
-    console = console or Console()
+    with hold.only_one(run.release_folder):
+        return _run_all(run, list(regions), jobs, scheduler, console or Console(), wanted, warm_kernels)
+
+
+def _run_all(
+    run: Parameters,
+    regions: list[str],
+    jobs: int,
+    scheduler: str | None,
+    console: Console,
+    wanted: Iterable[str] | None,
+    warm_kernels: bool,
+) -> list[RegionResult]:
     sweep(run.release_folder)
-    regions = list(regions)
+    data = hold.look_of(run.data_folder)
     graph = plan(sorted(regions, key=lambda name: name != ENGLAND), list(wanted or steps()))
     results = {region: RegionResult(region) for region in regions}
     each = {region: sum(task.region == region for task in graph) for region in regions}
@@ -201,9 +218,16 @@ def run_all(
         _executor(scheduler, jobs) as executor,
         _Watch(each, console) as watch,
     ):
-        for outcome in work(graph, partial(do, run, server=address), executor, jobs, watch.started):
-            if isinstance(outcome.error, DataRefused | BadParameters) and not outcome.task.region:
-                raise outcome.error
+        for outcome in work(
+            graph, partial(do, run, server=address, data=data), executor, jobs, watch.started
+        ):
+            changed = (
+                isinstance(outcome.error, DataRefused) and outcome.error.faults[0].code == "data_changed"
+            )
+            if changed or (
+                isinstance(outcome.error, DataRefused | BadParameters) and not outcome.task.region
+            ):
+                raise outcome.error  # type: ignore[misc]
             _note(outcome, graph, results)
             watch.came(outcome, results)
             if outcome.task.region:
