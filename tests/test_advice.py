@@ -50,7 +50,7 @@ def test_a_named_school_is_told_how_often_and_that_it_may_say_no_on_page_and_pap
     for text in (" ".join(Page(school.render(facts)).text), ReadPdf(pdf.compile_pdf(facts)).text):
         text = re.sub(r"\s+", " ", text)
         assert "The reports of 5 other schools name your school" in text
-        assert "You can say no" in text and "A draft: nothing has been sent to you" in text
+        assert "You can say no" in text and "A draft: nothing has been sent" in text
         assert "a conversation" in text
 
 

@@ -98,8 +98,8 @@ def _expectation_caveats(inputs: PackInputs, urn: int, school: dict, expectation
         )
     if not known(expectation["la_attendance_pct"]):
         found.append(
-            "No average is published for schools of this phase in your local authority, so that rung of "
-            "the ladder is missing."
+            "No average is published for schools of this phase in your local authority, so that "
+            "comparison is missing."
         )
     if school["phase"] == "primary":
         found.append(
