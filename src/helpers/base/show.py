@@ -143,7 +143,9 @@ def _cell(value: object, name: str, digits: int) -> str:
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
     if isinstance(value, float):
-        return f"{value:,.{digits}f}" if "urn" not in name else f"{value:.0f}"
+        told = f"{value:,.{digits}f}"
+        told = told.removeprefix("-") if float(told.replace(",", "")) == 0 else told  # never minus nothing
+        return told if "urn" not in name else f"{value:.0f}"
     return f"{value:,}" if isinstance(value, int) and "urn" not in name else str(value)
 
 

@@ -30,6 +30,8 @@ def make_pack(run: Parameters, check: Callable[[Path], None] | None = None) -> P
     from helpers.base.manifest import build_manifest
     from helpers.report.pack import PackInputs, build_pack
 
+    for stage in STAGES:
+        stage.ensure(run)
     inputs = PackInputs.from_folders(run.region_folder, run.national_folder, manifest=build_manifest(run))
     return build_pack(inputs, run.region_folder / "pack", check=check)
 
