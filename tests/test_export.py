@@ -20,9 +20,9 @@ from helpers.base.faults import DataRefused
 from helpers.cli import main
 from helpers.share import audience, contents, export, suppression
 from helpers.share.audience import AUDIENCES, BadSelection
+from tests.support.averages_attack import HIGH, LOW, attack, country
 from tests.support.invented_run import add_routing, seal, write_run
 from tests.support.pdf_text import ReadPdf
-from tests.test_suppression import HIGH, LOW, attack, country
 
 PASSWORD = "a long enough password"
 ASKS = {
