@@ -13,8 +13,6 @@ from helpers.base.params import ENGLAND, Parameters
 from helpers.base.stages import Results, Stage
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from helpers.ingest.quality.gate import Quality
     from helpers.ingest.readers.readings import Readings
 
@@ -92,10 +90,3 @@ def read(folder: Path) -> Readings:
     from helpers.ingest.readers import read_folder
 
     return read_folder(folder)
-
-
-def check_files(folder: Path, release: str, console: Console) -> bool:
-    """Recognise, validate and reconcile a folder without a run. Returns whether it may be used."""
-    from helpers.ingest.check import check_folder
-
-    return check_folder(folder, release, console)

@@ -47,7 +47,7 @@ def fill(package: Package, run: Path, share: Share, register: pd.DataFrame) -> N
     if who.averages:
         page["tables"].append(_averages(package, run, register, links))
     if who.masked:
-        links += _masked(package, run, share)
+        links += _masked(package, run)
     if who.method:
         links += _method(package, run, share)
     package.add("index.html", _index(share, run, links, **page))
@@ -229,7 +229,7 @@ def _cell(value: float, shape: Callable[[float], str]) -> str:
     return audience.SUPPRESSED if pd.isna(value) else shape(value)
 
 
-def _masked(package: Package, run: Path, share: Share) -> list[tuple[str, str]]:
+def _masked(package: Package, run: Path) -> list[tuple[str, str]]:
     """The table of masked schools, of all England where it was run, else of the regions that were."""
     names = (
         [ENGLAND]

@@ -31,7 +31,7 @@ PASSWORD = "ABIE_EXPORT_PASSWORD"
 SHORTEST_PASSWORD = 12
 LEDGER = "exports.jsonl"
 MANIFEST = "manifest.json"
-OWNER_FILE, OWNER_FOLDER = 0o600, 0o700
+OWNER_FILE = 0o600
 
 
 @dataclass(frozen=True)
