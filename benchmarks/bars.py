@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.base import params
-from helpers.evaluate.backtests import criteria
-from helpers.evaluate.backtests.rows import row
+from helpers.evaluate.backtests import criteria, stage
+from helpers.evaluate.backtests.criteria import row
 from helpers.expectations.formula import set_expectations
 from helpers.model.context import fit_context
 from helpers.model.forecast import fit_forecast
@@ -98,7 +98,7 @@ def main() -> None:
     run = params.make(region="England", data=a.data, out=a.out)
     began = time.perf_counter()
     stages = [STAGES[name].load(run) for name in ("ingest", "model", "peers", "expectations")]
-    told = criteria.measure(
+    told = stage.measure(
         *stages, run, progress=lambda s: print(f"{time.perf_counter() - began:6.0f} s  {s}", flush=True)
     )
     print("the whole method once more, timed", flush=True)

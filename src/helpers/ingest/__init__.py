@@ -4,7 +4,6 @@ was published.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,7 +13,6 @@ from helpers.base.stages import Results, Stage
 
 if TYPE_CHECKING:
     from helpers.ingest.quality.gate import Quality
-    from helpers.ingest.readers.readings import Readings
 
 STAGE = Stage("ingest", "helpers.ingest.stage:read", parameters=("release", "tiny_roll"))
 
@@ -83,10 +81,3 @@ def flags(found: Quality) -> pd.DataFrame:
     """Figures that a person should look at: code, message, what_to_do. `found` of `findings`."""
     rows = [flag.as_dict() for flag in found.flags]
     return pd.DataFrame(rows, columns=["code", "message", "what_to_do"])
-
-
-def read(folder: Path) -> Readings:
-    """Every file of a folder that is recognised, as tidy frames (`Readings`), with what each was taken for."""
-    from helpers.ingest.readers import read_folder
-
-    return read_folder(folder)

@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.model_selection import GroupShuffleSplit
 
 from helpers.base.years import PRE_PANDEMIC
-from helpers.evaluate.backtests.rows import rmse, row
+from helpers.evaluate.backtests.criteria import rmse, row
 from helpers.model.additive import AdditiveRidge
 from helpers.model.context import PHASES, cross_fit, filled, r_squared, scores_of, usable
 from helpers.model.features import design

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.params import Parameters
-from helpers.evaluate.backtests.rows import row
+from helpers.evaluate.backtests.criteria import row
 from helpers.model.context import cross_fit, peer_weights, r_squared, usable
 from helpers.model.features import design
 from helpers.peers import search
