@@ -1,7 +1,7 @@
-"""The table of bars from one command: every bar of the method with our value, as JSON and as a page.
+"""Criteria for the method from one command: every criterion with our value, as JSON and as a page.
 
-    python benchmarks/bars.py --data ../shared/open-data --out outputs/bench python benchmarks/bars.py --data
-    data/sample --out outputs/bench-sample      (shape only: an invented country)
+    python benchmarks/bars.py --data ../shared/open-data --out outputs/bench
+    python benchmarks/bars.py --data data/sample --out outputs/bench-sample      (shape only: an invented country)
 
 `--perturb` also removes one local authority at a time and changes the seed, refits everything, and says how
 far targets move (slow).

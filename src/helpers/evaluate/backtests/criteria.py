@@ -43,7 +43,7 @@ def row(
     chance: str = "",
     note: str = "",
 ) -> dict:
-    """A measured figure beside its bar. `reached` is None where the data cannot say."""
+    """A measured figure beside its threshold. `reached` is None where the data cannot say."""
     return {
         "bar": bar,
         "what": what,

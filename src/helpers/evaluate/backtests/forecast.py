@@ -1,4 +1,4 @@
-"""Next year's absence and its intervals, back-tested: parameters come from earlier transitions only (bars 4
+"""Next year's absence and its intervals, back-tested: parameters come from earlier transitions only (criteria 4
 to 6).
 
 Transitions: T0 2016/17 to 2017/18 and T1 2017/18 to 2018/19 (secondaries), T2S and T2P from the release to
@@ -143,7 +143,7 @@ def coverage_by_cell(t: pd.DataFrame, level: int) -> pd.DataFrame:
 
 
 def coverage(name: str, t: pd.DataFrame) -> list[dict]:
-    """Bar 6: share of outcomes inside the intervals, overall and in cells of at least 100 schools."""
+    """Criterion 6: share of outcomes inside the intervals, overall and in cells of at least 100 schools."""
     rows = []
     for level, (overall, cell) in LEVELS.items():
         share = ((t["net"] >= t[f"lower{level}_pct"]) & (t["net"] <= t[f"upper{level}_pct"])).mean()

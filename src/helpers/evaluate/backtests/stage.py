@@ -93,10 +93,10 @@ def measure(
     run: Parameters,
     progress: Callable[[str], None] | None = None,
 ) -> Evaluation:
-    """All bars but the last, on the frames of the national stages (`ingest`, `model`, `peers`,
+    """All criteria but the last, on the frames of the national stages (`ingest`, `model`, `peers`,
     `expectations`).
 
-    A bar whose data is not there has no row: the sample has fewer years than England. T0 is scored with
+    A criterion whose data is not there has no row: the sample has fewer years than England. T0 is scored with
     parameters fitted on itself (the files hold no pair of years before it) and serves only as the first of
     two misses.
     """

@@ -1,5 +1,5 @@
-"""The asks, back-tested: the targets that the method would have set, met or not when no policy was at work
-(bars 7 to 10).
+"""The minimum improvements, back-tested: the targets that the method would have set, met or not when no policy
+was at work (criteria 7 to 10).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def with_targets(
 
 
 def ask_bars(expectations: pd.DataFrame, register: pd.DataFrame, run: Parameters) -> list[dict]:
-    """Bar 7: the identity of the path and the limits, on the targets of the release."""
+    """Criterion 7: the identity of the path and the limits, on the targets of the release."""
     e = expectations.merge(
         register[["urn", "absence_pct", "phase", "roll"]], on="urn", how="left", validate="1:1"
     )
@@ -113,7 +113,7 @@ def ask_bars(expectations: pd.DataFrame, register: pd.DataFrame, run: Parameters
 
 
 def fairness_bars(done: dict[str, pd.DataFrame]) -> list[dict]:
-    """Bars 8 and 9: how unevenly the chance to meet the target with no policy falls."""
+    """Criteria 8 and 9: how unevenly the chance to meet the target with no policy falls."""
     rows = []
     for name, most in (("T1", 0.06), ("T2S", 0.09)):
         if name in done:
@@ -201,7 +201,7 @@ def no_change_rates(t: pd.DataFrame) -> dict[str, float]:
 
 
 def routing_bars(first: pd.DataFrame, second: pd.DataFrame, seed: int, draws: int = 500) -> list[dict]:
-    """Bar 10: two misses in a row, re-based, in years without a policy, beside the same with the second
+    """Criterion 10: two misses in a row, re-based, in years without a policy, beside the same with the second
     year's z shuffled between schools.
 
     `first`, `second`: frames of `with_targets` for consecutive transitions. The last row is the "effect of
