@@ -50,7 +50,7 @@ bench: $(READY)  ## benchmarks on real data: make bench DATA=../shared/open-data
 	$(BIN)/python benchmarks/placebo_years.py --data "$(DATA)" --out outputs/bench
 	$(BIN)/python benchmarks/planted_effects.py --data "$(DATA)" --out outputs/bench --worlds 500
 
-bench-method: $(READY)  ## the table of bars as JSON and as a page: make bench-method DATA=../shared/open-data (the sample without DATA)
+bench-method: $(READY)  ## the criteria for the method, as JSON and as a page: make bench-method DATA=../shared/open-data (the sample without DATA)
 	$(BIN)/python benchmarks/bars.py --data "$(or $(DATA),data/sample)" --out $(if $(DATA),outputs/bench,outputs/bench-sample) --perturb
 
 sample: $(READY)  ## regenerate the embedded sample from its seeded script

@@ -1,7 +1,7 @@
-"""The table of bars from one command: every bar of the method with our value, as JSON and as a page.
+"""Criteria for the method from one command: every criterion with our value, as JSON and as a page.
 
-    python benchmarks/bars.py --data ../shared/open-data --out outputs/bench python benchmarks/bars.py --data
-    data/sample --out outputs/bench-sample      (shape only: an invented country)
+    python benchmarks/bars.py --data ../shared/open-data --out outputs/bench
+    python benchmarks/bars.py --data data/sample --out outputs/bench-sample      (shape only: an invented country)
 
 `--perturb` also removes one local authority at a time and changes the seed, refits everything, and says how
 far targets move (slow).
@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.base import params
-from helpers.evaluate.backtests import criteria
-from helpers.evaluate.backtests.rows import row
+from helpers.evaluate.backtests import criteria, stage
+from helpers.evaluate.backtests.criteria import row
 from helpers.expectations.formula import set_expectations
 from helpers.model.context import fit_context
 from helpers.model.forecast import fit_forecast
@@ -98,7 +98,7 @@ def main() -> None:
     run = params.make(region="England", data=a.data, out=a.out)
     began = time.perf_counter()
     stages = [STAGES[name].load(run) for name in ("ingest", "model", "peers", "expectations")]
-    told = criteria.measure(
+    told = stage.measure(
         *stages, run, progress=lambda s: print(f"{time.perf_counter() - began:6.0f} s  {s}", flush=True)
     )
     print("the whole method once more, timed", flush=True)

@@ -10,9 +10,9 @@ import pytest
 
 from helpers.base.fifths import fifths
 from helpers.base.params import DEFAULT, make
-from helpers.evaluate.backtests import forecast, forms, peer_quality, targets
-from helpers.evaluate.backtests.rows import chance_spread, hit_spread, ratio_with_interval
-from helpers.evaluate.backtests.trades import trades
+from helpers.evaluate.backtests import forecast, peer_quality, targets
+from helpers.evaluate.backtests.criteria import chance_spread, hit_spread, ratio_with_interval
+from helpers.evaluate.backtests.targets import trades
 from helpers.model.forecast import baseline, shrinkage
 from tests.support import invented_schools
 
@@ -176,10 +176,10 @@ def test_a_form_finds_the_lambda_that_made_the_data():
             "la_code": "201",
         }
     )
-    form, start = forms.FORMS["another lambda above context than below"]
-    above, below, *_ = forms.learn(form, start, [t])
+    form, start = forecast.FORMS["another lambda above context than below"]
+    above, below, *_ = forecast.learn(form, start, [t])
     assert above == pytest.approx(0.7, abs=0.02) and below == pytest.approx(0.7, abs=0.02)
-    best = [r for r in forms.form_variants("T", t, [t]) if "afterwards" in r["variant"]][0]
+    best = [r for r in forecast.form_variants("T", t, [t]) if "afterwards" in r["variant"]][0]
     assert best["value"] < 0.05
 
 

@@ -21,9 +21,9 @@ from helpers.base.manifest import write_manifest
 from helpers.cli import main
 from helpers.share import audience, contents, export, suppression
 from helpers.share.audience import AUDIENCES, BadSelection
+from tests.support.averages_attack import HIGH, LOW, attack, country
 from tests.support.pdf_text import ReadPdf
 from tests.support.region import add_routing, write_run
-from tests.test_suppression import HIGH, LOW, attack, country
 
 PASSWORD = "a long enough password"
 ASKS = {

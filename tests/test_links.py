@@ -5,16 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.ingest.links import MERGED, SAME, SPLIT, direct_links, linked, nearest, neighbours, predecessors
+from tests.support.school_links import links
 
 A, B, C, D, E = 100001, 100002, 100003, 100004, 100005
-
-
-def links(*rows):
-    """(urn, link_urn, link_type[, date]) -> the frame that the readers give."""
-    full = [(*row, None)[:4] for row in rows]
-    frame = pd.DataFrame(full, columns=["urn", "link_urn", "link_type", "link_date"])
-    frame["link_date"] = pd.to_datetime(frame["link_date"])
-    return frame.assign(file="links.csv").astype({"urn": "int64", "link_urn": "int64", "link_type": "str"})
 
 
 def kinds(frame):

@@ -15,7 +15,7 @@ from helpers.ingest.readers import Readings
 from helpers.ingest.readers.readings import conform
 from helpers.ingest.register import STATUSES, build_register, register_urns, status_counts
 from tests.support import gate_data
-from tests.test_links import links
+from tests.support.school_links import links
 
 country = gate_data.country
 A, B, C, D = 100001, 100002, 100003, 100004

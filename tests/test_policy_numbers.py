@@ -58,7 +58,6 @@ TECHNICAL = {
         "RUN": "XmR chart: eight on one side, as the field has it",
         "MAD": "the normal distribution",
         "TINY": "floating point",
-        "funnel(level)": "limits of a funnel plot, as the field has them",
     },
     "monitor/shocks.py": {
         "MEASURES": "least scale: what rounding alone moves a weekly rate by",

@@ -111,3 +111,10 @@ def test_requirements_name_what_the_code_imports():
                     if name not in ("helpers", "tests", "sample_maker", "draw_house"):
                         owners = {owner.lower().replace("_", "-") for owner in known.get(name, [name])}
                         assert owners & named, f"{path.name} imports {name}: add {owners} to requirements.in"
+
+
+def test_no_test_module_imports_another():
+    """What two of them share lives in `tests/support/`."""
+    wrong = re.compile(r"^\s*(?:from|import) (?:tests)?\.?test_|^\s*from (?:tests|\.) import .*\btest_", re.M)
+    found = [p.name for p in (ROOT / "tests").rglob("*.py") if wrong.search(p.read_text(encoding="utf-8"))]
+    assert not found, f"move what these share to tests/support/: {sorted(found)}"

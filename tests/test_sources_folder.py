@@ -151,14 +151,6 @@ def test_a_frame_or_folder_that_does_not_exist_is_said(tmp_path):
         read_folder(tmp_path / "nowhere")
 
 
-def test_progress_goes_through_all_files(tmp_path):
-    write(tmp_path / "a.csv", POINTS_HEADER, [["100000", "A", "1", "2"]])
-    write(tmp_path / "b.csv", POINTS_HEADER, [["100001", "B", "1", "2"]])
-    seen = []
-    read_folder(tmp_path, progress=lambda *step: seen.append(step))
-    assert seen == [(0, 2, "a.csv"), (1, 2, "b.csv"), (2, 2, "")]
-
-
 def test_hard_faults_can_be_raised_together(tmp_path):
     write(tmp_path / "a.csv", ABS_HEADER, ABS_SCHOOLS)
     with pytest.raises(DataRefused) as refused:

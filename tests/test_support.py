@@ -13,37 +13,7 @@ from helpers.base.years import year_before
 from helpers.monitor import verdicts as judgement
 from helpers.support import routing
 from helpers.support.routing import DECISION_COLUMNS, VERDICTS, route
-
-YEARS = ("2017-18", "2018-19")
-MISSED = "missed_by_more_than_noise"
-
-
-def schools(status: list[str]) -> pd.DataFrame:
-    n = len(status)
-    phase = ["special" if s == "special_range_only" else "secondary" for s in status]
-    return pd.DataFrame(
-        {
-            "urn": 100_000 + np.arange(n),
-            "school_name": [f"Invented {i}" for i in range(n)],
-            "la_name": "Somewhere",
-            "region_name": "London",
-            "phase": phase,
-            "status": status,
-            "roll": 800.0,
-            "trust_name": "A Trust",
-            "easting": 1000.0 * np.arange(n),
-            "northing": 0.0,
-        }
-    )
-
-
-def verdict(urn: int, year: str, z: float, word: str | None = None, **more) -> dict:
-    word = word or (MISSED if z > 1 else "within_noise" if z > 0 else "met")
-    return {"urn": urn, "year": year, "z": z, "verdict": word, "shortfall_pp": 0.6 * z, **more}
-
-
-def both_years(urn: int, before: float, last: float, **more) -> list[dict]:
-    return [verdict(urn, YEARS[0], before, **more), verdict(urn, YEARS[1], last, **more)]
+from tests.support.invented_verdicts import YEARS, both_years, schools, verdict
 
 
 def answer(register: pd.DataFrame, rows: list[dict], rules: Parameters | None = None) -> dict[int, str]:

@@ -290,7 +290,6 @@ def test_the_talk_list_and_those_decided_against_take_no_part():
         ["talk_to_us", "light_touch", "light_touch", "light_touch"], ["", "no_offer", "offer", ""]
     )
     assert offer_places(listed, leads).offers["urn"].tolist() == [100_002, 100_003]
-    assert offer_places(listed, leads, decided_only=True).offers["urn"].tolist() == [100_002]
 
 
 def test_nobody_on_the_list_is_no_offer_and_no_error():

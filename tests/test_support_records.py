@@ -10,7 +10,7 @@ import pytest
 from helpers.base.faults import DataRefused
 from helpers.records import agreed
 from helpers.support import routing
-from tests.test_support import both_years, schools
+from tests.support.invented_verdicts import both_years, schools
 
 TODAY = date(2026, 3, 1)
 HEADER = "urn,kind,value,date,reason,recorded_by\n"

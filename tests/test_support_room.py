@@ -11,7 +11,7 @@ from helpers import ingest, monitor, records, support
 from helpers.base.params import make
 from helpers.records import agreed
 from helpers.support.routing import DECISION_COLUMNS
-from tests.test_support import both_years, schools
+from tests.support.invented_verdicts import both_years, schools
 
 LEADS = pd.DataFrame(
     {

@@ -71,16 +71,6 @@ def test_no_effect_is_found_one_time_in_twenty():
     assert power.power_of(0.0, 0.1, 300) == pytest.approx(0.05)
 
 
-@pytest.mark.parametrize("effect", [0.1, 0.25, 0.5])
-def test_the_number_of_schools_needed_sees_the_effect_and_one_in_ten_fewer_does_not(effect):
-    n = power.schools_needed(effect, 1.2, 0.5)
-    blocks = round(n / 10)
-    assert power.mdes_pp(n, 1.2, 0.5, blocks=blocks) <= effect + 1e-3
-    assert power.mdes_pp(int(0.9 * n), 1.2, 0.5, blocks=blocks) > effect
-    with pytest.raises(ValueError, match="above 0"):
-        power.schools_needed(-0.1, 1.2, 0.5)
-
-
 def test_the_variance_between_authorities_is_recovered():
     rng = np.random.default_rng(3)
     la = np.repeat(np.arange(300), rng.integers(3, 30, 300))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.meta_analysis import combine_effects
 
-from helpers.evaluate.trial import assignment, discontinuity, effects, groups
+from helpers.evaluate.trial import assignment, discontinuity, effects
 from helpers.evaluate.trial import forecast_difference as fd
 from tests.support import trial_pairs
 
@@ -180,7 +180,7 @@ def test_groups_that_differ_by_noise_alone_are_told_the_same():
     found = pd.DataFrame(
         {"group": list("abcd"), "schools": 100, "effect_pp": [-0.3, -0.28, -0.32, -0.31], "se_pp": 0.1}
     )
-    table, facts = groups.shrunk(found)
+    table, facts = effects.shrunk(found)
     assert facts["between_sd_pp"] == 0 and facts["p_same"] > 0.9
     assert table["shrunk_pp"].nunique() == 1 and (table["noise_share"] == 1).all()
 
@@ -192,7 +192,7 @@ def test_groups_that_differ_by_noise_alone_are_told_the_same():
 def test_shrinkage_draws_every_group_towards_the_mean_and_never_past_it(effect, seed):
     se = np.random.default_rng(seed).uniform(0.05, 0.5, len(effect))
     found = pd.DataFrame({"group": range(len(effect)), "schools": 50, "effect_pp": effect, "se_pp": se})
-    table, facts = groups.shrunk(found)
+    table, facts = effects.shrunk(found)
     low, high = (
         np.minimum(table["effect_pp"], facts["mean_pp"]),
         np.maximum(table["effect_pp"], facts["mean_pp"]),
@@ -206,7 +206,7 @@ def test_the_variance_between_groups_solves_paule_and_mandels_equation(seed):
     rng = np.random.default_rng(seed)
     se = rng.uniform(0.05, 0.3, 7)
     effect = rng.normal(0, 0.2, 7) + rng.normal(0, se)
-    found = groups.between_groups(effect, se)
+    found = effects.between_groups(effect, se)
     w = 1 / (se**2 + found)
     q = w @ (effect - w @ effect / w.sum()) ** 2
     assert q == pytest.approx(6, abs=1e-6) or (found == 0 and q < 6)
@@ -215,20 +215,20 @@ def test_the_variance_between_groups_solves_paule_and_mandels_equation(seed):
 def test_the_variance_between_groups_is_that_of_statsmodels():
     effect, se = np.array([-0.5, -0.1, 0.2, -0.3, -0.9]), np.array([0.1, 0.12, 0.2, 0.08, 0.15])
     theirs = combine_effects(effect, se**2, method_re="iterated", atol=1e-12, maxiter=500).tau2
-    assert groups.between_groups(effect, se) == pytest.approx(theirs, rel=1e-4)
+    assert effects.between_groups(effect, se) == pytest.approx(theirs, rel=1e-4)
 
 
 def test_an_effect_in_one_group_alone_shows_there(trial):
     size = np.where(trial["roll"] > 1000, "larger", "smaller")
     helped = trial.assign(outcome=trial["outcome"] - 1.5 * (trial["treated"] & (size == "larger")))
-    table, facts = groups.shrunk(groups.by_group(helped, pd.Series(size, index=trial.index)))
+    table, facts = effects.shrunk(effects.by_group(helped, pd.Series(size, index=trial.index)))
     by = table.set_index("group")
     assert facts["p_same"] < 0.001 and by.loc["larger", "upper95_pp"] < by.loc["smaller", "lower95_pp"]
 
 
 def test_a_group_too_small_to_estimate_is_shown_without_an_effect(trial):
     group = pd.Series(np.where(trial.index < 5, "five schools", "the rest"), index=trial.index)
-    table = groups.by_group(trial, group).set_index("group")
+    table = effects.by_group(trial, group).set_index("group")
     assert table.loc["five schools", "schools"] == 5 and np.isnan(table.loc["five schools", "effect_pp"])
     with pytest.raises(ValueError, match="needs two"):
-        groups.shrunk(table.reset_index())
+        effects.shrunk(table.reset_index())

@@ -98,10 +98,6 @@ class Stage:
         below = [stage for under in self.after for stage in under.chain()]
         return (*dict.fromkeys(below), self)
 
-    def all_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that decide it or what it stands on, in the order of the stages."""
-        return tuple(dict.fromkeys(name for stage in self.chain() for name in stage.parameters))
-
     def key(self, run: Parameters) -> str:
         """What it depends on, as one hash."""
         own = {name: getattr(run, name) for name in self.parameters}

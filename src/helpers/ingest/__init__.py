@@ -4,7 +4,6 @@ was published.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,10 +12,7 @@ from helpers.base.params import ENGLAND, Parameters
 from helpers.base.stages import Results, Stage
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from helpers.ingest.quality.gate import Quality
-    from helpers.ingest.readers.readings import Readings
 
 STAGE = Stage("ingest", "helpers.ingest.stage:read", parameters=("release", "tiny_roll"))
 
@@ -85,17 +81,3 @@ def flags(found: Quality) -> pd.DataFrame:
     """Figures that a person should look at: code, message, what_to_do. `found` of `findings`."""
     rows = [flag.as_dict() for flag in found.flags]
     return pd.DataFrame(rows, columns=["code", "message", "what_to_do"])
-
-
-def read(folder: Path) -> Readings:
-    """Every file of a folder that is recognised, as tidy frames (`Readings`), with what each was taken for."""
-    from helpers.ingest.readers import read_folder
-
-    return read_folder(folder)
-
-
-def check_files(folder: Path, release: str, console: Console) -> bool:
-    """Recognise, validate and reconcile a folder without a run. Returns whether it may be used."""
-    from helpers.ingest.check import check_folder
-
-    return check_folder(folder, release, console)

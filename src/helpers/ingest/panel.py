@@ -50,10 +50,6 @@ def one_figure_each(absence: pd.DataFrame) -> pd.DataFrame:
     return order.drop_duplicates(["year", "urn"]).drop(columns=["_rank", "_none"]).reset_index(drop=True)
 
 
-def _of_year(frame: pd.DataFrame, year: str) -> pd.DataFrame:
-    return frame[frame["year"] == year].drop_duplicates("urn").set_index("urn")
-
-
 def register_urns(readings: Readings, release: str) -> pd.Index:
     """URNs of the register of a year: both censuses and every published absence figure of that year."""
     frames = (readings.census, readings.census_detail, readings.absence)

@@ -19,7 +19,6 @@ from helpers.monitor.snapshots import Cleaned
 
 CALENDAR = ROOT / "data" / "calendar.csv"
 LONG = 4  # weeks
-VERDICTS = ("hit", "miss", "not detectable here", "rightly quiet", "false alarm")
 OUT = [
     "name",
     "chosen",

@@ -3,19 +3,16 @@ can be.
 
 Absence has a season, so a school is compared with the share of the year's rate that its authority and phase
 usually have by that week, and the authority's own movement since last year is added. Limits are control
-limits (2.66 mean moving ranges, or a funnel with over-dispersion measured on the area series), never
-red-amber-green: a point outside says that something is worth asking about, not that anybody failed.
+limits (2.66 mean moving ranges), never red-amber-green: a point outside says that something is worth asking
+about, not that anybody failed.
 
-Sources: D. J. Wheeler, Understanding Variation (XmR chart); D. J. Spiegelhalter, Funnel plots for comparing
-institutional performance (2005) and Handling over-dispersion of performance indicators (2005), here with an
-additive and a multiplicative part.
+Source: D. J. Wheeler, Understanding Variation (XmR chart).
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 from scipy.stats import norm
 
 from helpers.base.params import DEFAULT, Parameters
@@ -48,19 +45,15 @@ def _grid(snapshots: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, *WEEKS, "final"]).set_index(keys)
 
 
-def season(snapshots: pd.DataFrame, leave_out: str = "", earlier_only: bool = False) -> pd.DataFrame:
+def season(snapshots: pd.DataFrame, leave_out: str = "") -> pd.DataFrame:
     """Share of the year's final rate reached by each school week, by area and phase.
 
-    `snapshots` of `snapshots.clean`. `leave_out`: the year that is being judged; with `earlier_only` later
-    years are left out, too, as in real time. Median over complete years; an authority's own share is blended
-    with its region's in proportion to its years. Out: geography, area, region_name, phase, school_week,
-    share, years. Raises ValueError when no complete year is left.
+    `snapshots` of `snapshots.clean`. `leave_out`: the year that is being judged. Median over complete
+    years; an authority's own share is blended with its region's in proportion to its years. Out: geography,
+    area, region_name, phase, school_week, share, years. Raises ValueError when no complete year is left.
     """
     grid = _grid(snapshots)
-    years = grid.index.get_level_values("year")
-    grid = grid[
-        (years != leave_out) & ((years < leave_out) if earlier_only else True) & grid["final"].notna()
-    ]
+    grid = grid[(grid.index.get_level_values("year") != leave_out) & grid["final"].notna()]
     if grid.empty:
         raise ValueError(
             f"no complete year of year-to-date publications other than {leave_out or 'none'}: the season "
@@ -296,54 +289,3 @@ def xmr(values: pd.Series) -> pd.DataFrame:
             "signal": signal,
         }
     )
-
-
-def dispersion(periods: pd.DataFrame) -> pd.DataFrame:
-    """Over-dispersion of authorities around their region, by phase: phase, phi, tau_pp, windows.
-
-    Variance of a rate p on n sessions = phi p (1 - p) / n + tau^2. phi is far above 1 because a pupil's
-    sessions go together. Departures are net of the region's rate and of the authority's usual departure;
-    their squared MADs in ten groups by size are fitted with non-negative least squares.
-    """
-    region = periods.loc[
-        periods["geography"] == "region", ["area", "phase", "kind", "start", "end", "absence_pct"]
-    ]
-    region = region.rename(columns={"area": "region_name", "absence_pct": "region_pct"})
-    la = periods[periods["geography"] == "la"].merge(
-        region, on=["region_name", "phase", "kind", "start", "end"], validate="m:1"
-    )
-    la["departure"] = la["absence_pct"] - la["region_pct"]
-    la["departure"] -= la.groupby(["area", "phase", "year"])["departure"].transform("median")
-    p = la["absence_pct"] / 100
-    la["binomial"] = 1e4 * p * (1 - p) / la["possible_sessions"]
-    rows = []
-    for phase, group in la.groupby("phase"):
-        fifth = pd.qcut(group["binomial"], 10, labels=False, duplicates="drop")
-        binned = group.groupby(fifth).agg(
-            variance=("departure", lambda s: _mad(s) ** 2), binomial=("binomial", "median")
-        )
-        (tau2, phi), _ = nnls(
-            np.column_stack([np.ones(len(binned)), binned["binomial"]]), binned["variance"].to_numpy()
-        )
-        rows.append((phase, phi, float(np.sqrt(tau2)), len(group)))
-    return pd.DataFrame(rows, columns=["phase", "phi", "tau_pp", "windows"])
-
-
-def funnel(rows: pd.DataFrame, spread: pd.DataFrame, level: float = 0.998) -> pd.DataFrame:
-    """Over-dispersed funnel limits around an expected rate.
-
-    `rows`: phase, absence_pct, expected_pct, possible_sessions. `spread` of `dispersion`. Adds sd_pp, z,
-    lower_pct, upper_pct (`level` two-sided) and outside (True beyond them).
-    """
-    out = rows.merge(spread[["phase", "phi", "tau_pp"]], on="phase", how="left", validate="m:1")
-    p = (out["expected_pct"] / 100).clip(0, 1)
-    out["sd_pp"] = np.sqrt(out["phi"] * 1e4 * p * (1 - p) / out["possible_sessions"] + out["tau_pp"] ** 2)
-    half = norm.ppf(0.5 + level / 2) * out["sd_pp"]
-    out["z"] = (out["absence_pct"] - out["expected_pct"]) / out["sd_pp"]
-    out["lower_pct"], out["upper_pct"] = (
-        (out["expected_pct"] - half).clip(lower=0.0),
-        out["expected_pct"] + half,
-    )
-    return out.assign(
-        outside=(out["absence_pct"] < out["lower_pct"]) | (out["absence_pct"] > out["upper_pct"])
-    ).drop(columns=["phi", "tau_pp"])

@@ -179,10 +179,6 @@ def _medians_of_others(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _mad(values: pd.Series) -> float:
-    return float(MAD * (values - values.median()).abs().median())
-
-
 def _mad_by(values: pd.Series, keys: list[pd.Series]) -> pd.Series:
     """The MAD of each row's group, by row."""
     apart = (values - values.groupby(keys, dropna=False).transform("median")).abs()

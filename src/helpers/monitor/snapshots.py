@@ -38,7 +38,6 @@ CODES = {
     "not_monotone": "a count since September is lower than in the publication before",
     "no_school": "less than a day of school per pupil: holidays",
 }
-NOT_A_FAULT = ("superseded", "no_school")
 QUARANTINE = [
     "level",
     "code",

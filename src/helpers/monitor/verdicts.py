@@ -260,7 +260,7 @@ def verdicts(
     out["reopened"] = out["urn"].isin(why.index)
     for name, z in (("verdict", "z"), ("verdict_without_shocks", "z_without_shocks")):
         out[name] = _word(out[z], out["met_as_published"] & rules.promise_kept, out["reopened"], rules)
-    out["words"] = _words(out, out["urn"].map(why), rules)
+    out["words"] = _words(out, out["urn"].map(why))
     return out[COLUMNS].sort_values("urn", ignore_index=True)
 
 
@@ -270,7 +270,7 @@ def _word(z: pd.Series, kept: pd.Series, reopened: pd.Series, rules: Parameters)
     return pd.Series(word, index=z.index, dtype="str")
 
 
-def _words(rows: pd.DataFrame, why: pd.Series, rules: Parameters) -> list[str]:
+def _words(rows: pd.DataFrame, why: pd.Series) -> list[str]:
     """A sentence or two for a head: the figure, what was taken off, the verdict and how sure it is."""
     out = []
     for r, reason in zip(rows.itertuples(index=False), why, strict=True):

@@ -85,7 +85,6 @@ PERSONAL = (
 PRESENT, ACTIVITY = ("/", "\\", "L"), ("B", "K", "P", "V", "W", "J")
 AUTHORISED, UNAUTHORISED = ("C", "C1", "C2", "E", "H", "I", "J1", "M", "R", "S", "T"), ("G", "N", "O", "U")
 CLOSED = ("Y", "Y1", "Y2", "Y3", "Y4", "Y5", "Y6", "Y7")
-NOT_POSSIBLE = (*CLOSED, "D", "Q", "X", "Z", "#")
 KINDS = dict.fromkeys((*PRESENT, *ACTIVITY), "attended_sessions") | dict.fromkeys(
     AUTHORISED, "authorised_sessions"
 )

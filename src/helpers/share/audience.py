@@ -24,7 +24,6 @@ SUPPRESSED = "c"  # DfE's symbol for a figure withheld to protect confidentialit
 FEWEST_ALIKE = 10  # masked schools that share the bands by which somebody could know one again
 SCHOOL_TABLES, ROUTING = contract.tables(share="school"), contract.tables(share="team")
 METHOD = ("method.md", "assumptions.md")
-IDENTITY = ("urn", "school_name", "la_code", "la_name", "region_name", "phase")
 
 
 class BadSelection(BadParameters):

@@ -4,8 +4,10 @@ marking.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,11 +24,35 @@ from helpers.report.inputs import PackInputs
 from helpers.report.pages import ASSETS, environment
 from helpers.share import audience
 from helpers.share.audience import BadSelection, Share
-from helpers.share.package import Package
 from helpers.share.suppression import MIN_SCHOOLS
 
 CHECKED = ("schools", "baseline", "peers", "expectations")
 STYLE = "assets/pack.css"
+
+
+@dataclass
+class Package:
+    """Files on their way into an export: each is written at once and its hash kept."""
+
+    write: object
+    files: list[dict] = field(default_factory=list)
+
+    def add(self, name: str, data: bytes | str) -> None:
+        """Add a file under a relative name with forward slashes. Text is written as UTF-8."""
+        data = data.encode("utf-8") if isinstance(data, str) else data
+        self.write(name, data)
+        self.files.append({"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+
+    def add_tree(self, folder: Path, to: str, only: tuple[str, ...] = ()) -> None:
+        """Add every file below a folder, hidden ones left out; `only` are the endings wanted."""
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if (
+                path.is_file()
+                and not any(part.startswith(".") for part in name.parts)
+                and (not only or path.suffix in only)
+            ):
+                self.add(f"{to}/{name.as_posix()}" if to else name.as_posix(), path.read_bytes())
 
 
 def fill(package: Package, run: Path, share: Share, register: pd.DataFrame) -> None:
@@ -47,7 +73,7 @@ def fill(package: Package, run: Path, share: Share, register: pd.DataFrame) -> N
     if who.averages:
         page["tables"].append(_averages(package, run, register, links))
     if who.masked:
-        links += _masked(package, run, share)
+        links += _masked(package, run)
     if who.method:
         links += _method(package, run, share)
     package.add("index.html", _index(share, run, links, **page))
@@ -231,7 +257,7 @@ def _cell(value: float, shape: Callable[[float], str]) -> str:
     return audience.SUPPRESSED if pd.isna(value) else shape(value)
 
 
-def _masked(package: Package, run: Path, share: Share) -> list[tuple[str, str]]:
+def _masked(package: Package, run: Path) -> list[tuple[str, str]]:
     """The table of masked schools, of all England where it was run, else of the regions that were."""
     names = (
         [ENGLAND]

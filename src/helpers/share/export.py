@@ -1,7 +1,7 @@
 """`abie export`: one audience's share of a run, as a folder or an encrypted archive, with a manifest of who
 got what.
 
-What goes in is decided in `audience.py` and made in `export_pages.py`; here it is written. Nothing is left
+What goes in is decided in `audience.py` and made in `contents.py`; here it is written. Nothing is left
 behind when it fails, nothing that is there is written over, and files can be read by their owner only.
 """
 
@@ -25,13 +25,13 @@ from helpers.base.paths import shown
 from helpers.base.store import file_hash, read_json, text_hash
 from helpers.share import audience, contents
 from helpers.share.audience import BadSelection, Share
-from helpers.share.package import Package
+from helpers.share.contents import Package
 
 PASSWORD = "ABIE_EXPORT_PASSWORD"
 SHORTEST_PASSWORD = 12
 LEDGER = "exports.jsonl"
 MANIFEST = "manifest.json"
-OWNER_FILE, OWNER_FOLDER = 0o600, 0o700
+OWNER_FILE = 0o600
 
 
 @dataclass(frozen=True)

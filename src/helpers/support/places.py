@@ -334,20 +334,16 @@ def _nearest(schools: pd.DataFrame, leads: pd.DataFrame, rules: Parameters) -> l
     return told.tolist()
 
 
-def offer_places(
-    referrals: pd.DataFrame, leads: pd.DataFrame, rules: Parameters | None = None, decided_only: bool = False
-) -> Places:
+def offer_places(referrals: pd.DataFrame, leads: pd.DataFrame, rules: Parameters | None = None) -> Places:
     """Both kinds of place. Intensive ones first, to the schools of that tier; one that finds none takes part
     in the light-touch round.
 
     `referrals` from `support.route` (or `with_records`). A school that a person decided against (`no_offer`,
-    `wait`) takes no part; with `decided_only` only those decided `offer` do. The talk list never takes part.
-    Each school has one row in `offers`: its last round.
+    `wait`) takes no part, and the talk list never does. Each school has one row in `offers`: its last round.
     """
     rules = rules or DEFAULT
-    agreed = ["offer"] if decided_only else ["offer", ""]
     asked = referrals[
-        referrals["decision"].isin(agreed) & referrals["tier"].isin(["intensive", "light_touch"])
+        referrals["decision"].isin(["offer", ""]) & referrals["tier"].isin(["intensive", "light_touch"])
     ]
     year = asked["year"].iloc[0] if len(asked) else "none"
     first = place(

@@ -1,4 +1,4 @@
-"""Bars 1 to 3: how much of the differences between schools their circumstances explain."""
+"""Criteria 1 to 3: how much of the differences between schools their circumstances explain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.model_selection import GroupShuffleSplit
 
 from helpers.base.years import PRE_PANDEMIC
-from helpers.evaluate.backtests.rows import rmse, row
+from helpers.evaluate.backtests.criteria import rmse, row
 from helpers.model.additive import AdditiveRidge
 from helpers.model.context import PHASES, cross_fit, filled, r_squared, scores_of, usable
 from helpers.model.features import design
@@ -21,7 +21,7 @@ LATER = ["sen_support_pct", "ehcp_pct", "eal_pct", "fsm6_pct", "girls_pct"]
 
 
 def context_bars(register: pd.DataFrame, scores: pd.DataFrame, seed: int) -> tuple[list[dict], list[dict]]:
-    """Rows of bars 1 and 2, and scores of the single models. `scores`: the context model of absence;
+    """Rows of criteria 1 and 2, and scores of the single models. `scores`: the context model of absence;
     persistent absence is fitted here.
     """
     every = {"absence_pct": scores, "persistent_pct": _persistent_scores(register, seed)}
@@ -94,7 +94,7 @@ def _two_years(
 def pooled_bar(
     register: pd.DataFrame, earlier: pd.DataFrame, panel: pd.DataFrame, release: str, seed: int
 ) -> tuple[list[dict], list[dict]]:
-    """Bar 3: persistent absence of two years on the public study's rows and split, its random forest and
+    """Criterion 3: persistent absence of two years on the public study's rows and split, its random forest and
     ours. No rows without both years.
     """
     years = (PRE_PANDEMIC, release)

@@ -1,20 +1,12 @@
-"""Everything measured in one call: the table of bars, the methods that were compared, fairness by group, and
-what each parameter trades.
+"""The acceptance criteria: their titles, the row of a measured figure, and the chance levels that stand beside
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+import numpy as np
 import pandas as pd
 
-from helpers.base.params import Parameters
-from helpers.evaluate.backtests import context, forecast, forms, peer_quality, targets
-from helpers.evaluate.backtests.trades import trades
-from helpers.model.context import PHASES
-
-FITTED_ON = {"T0": ["T0"], "T1": ["T0"], "T2S": ["T0", "T1"], "T2P": ["T0", "T1"]}
 TITLES = {
     1: "Circumstances explain absence",
     2: "Circumstances explain persistent absence",
@@ -41,140 +33,61 @@ LOOKED_AT = (
 )
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """`bars` (bar, what, ours, wanted, reached, n, chance, note), `variants` (what, variant, value, n),
-    `fairness`, `coverage`, `trades` (frames of their modules with a column `transition`), `backtests` (a row
-    per school and transition), `improved` (the share that did not improve, and luck's).
-    """
-
-    bars: pd.DataFrame
-    variants: pd.DataFrame
-    fairness: pd.DataFrame
-    coverage: pd.DataFrame
-    trades: pd.DataFrame
-    backtests: pd.DataFrame
-    improved: pd.DataFrame
-
-
-BACKTEST_COLUMNS = [
-    "transition",
-    "before",
-    "after",
-    "urn",
-    "phase",
-    "region_name",
-    "roll",
-    "fsm_pct",
-    "y",
-    "y_next",
-    "net",
-    "c",
-    "baseline_pct",
-    "sd_pp",
-    "lower80_pct",
-    "upper80_pct",
-    "lower90_pct",
-    "upper90_pct",
-    "target_absence_pct",
-    "ask_pp",
-    "gap_pp",
-    "chance_unaided",
-    "chance_if_real",
-    "met",
-    "met_region",
-    "met_flat",
-    "z",
-]
+def row(
+    bar: int,
+    what: str,
+    ours: float,
+    wanted: str,
+    reached: bool | None,
+    n: int,
+    chance: str = "",
+    note: str = "",
+) -> dict:
+    """A measured figure beside its threshold. `reached` is None where the data cannot say."""
+    return {
+        "bar": bar,
+        "what": what,
+        "ours": float(ours),
+        "wanted": wanted,
+        "reached": None if reached is None else bool(reached),
+        "n": int(n),
+        "chance": chance,
+        "note": note,
+    }
 
 
-def _back_test(ingest: dict, run, tell) -> tuple[dict[str, pd.DataFrame], ...]:
-    """Transitions by name: with the baseline, with targets, and the peer weights learnt from the year before."""
-    register, panel, rates = ingest["register"], ingest["panel"], ingest["area_rates"]
-    seen = forecast.usable_transitions(register, panel, rates, run.release, run.seed)
-    own = register[register["status"] == "assessed"]
-    rolls = {p: float(g["roll"].median()) for p, g in own[own["phase"].isin(PHASES)].groupby("phase")}
-    based, done, weights = {}, {}, {}
-    for name, t in seen.items():
-        tell(f"back-test {name}")
-        on = [seen[k] for k in FITTED_ON[name] if k in seen]
-        if not on:
-            continue
-        based[name], _ = forecast.with_baseline(t, on, rolls, run)
-        weights[name] = forecast.weights_then(based[name], run)
-        done[name] = targets.with_targets(based[name], ingest["linked"], rates, run, weights[name])
-    return based, done, weights
+def hit_spread(hit: pd.Series, group: pd.Series, least: int = 1) -> float:
+    """Largest minus smallest share of hits over groups with at least `least` schools."""
+    share = hit.groupby(group).agg(["mean", "size"])
+    share = share.loc[share["size"] >= least, "mean"]
+    return float(share.max() - share.min()) if len(share) > 1 else np.nan
 
 
-def measure(
-    ingest: dict,
-    model: dict,
-    found: dict,
-    asked: dict,
-    run: Parameters,
-    progress: Callable[[str], None] | None = None,
-) -> Evaluation:
-    """All bars but the last, on the frames of the national stages (`ingest`, `model`, `peers`,
-    `expectations`).
-
-    A bar whose data is not there has no row: the sample has fewer years than England. T0 is scored with
-    parameters fitted on itself (the files hold no pair of years before it) and serves only as the first of
-    two misses.
-    """
-    tell = progress or (lambda _: None)
-    register, linked = ingest["register"], ingest["linked"]
-    tell("circumstances")
-    rows, variants = context.context_bars(register, model["scores"], run.seed)
-    tell("persistent absence of two years, and the public random forest")
-    pooled, more = context.pooled_bar(register, ingest["earlier"], ingest["panel"], run.release, run.seed)
-    rows, variants = rows + pooled, variants + more
-    based, done, weights = _back_test(ingest, run, tell)
-    for name, bar, wanted in (("T1", 4, (0.95, 0.98)), ("T2S", 5, (0.96, 1.0))):
-        if name in based:
-            rows += forecast.accuracy(name, bar, based[name], wanted)
-            variants += forecast.variants_of(name, based[name]) + forms.form_variants(
-                name, based[name], [based[k] for k in FITTED_ON[name] if k in based]
-            )
-    for name in ("T1", "T2S", "T2P"):
-        if name in based:
-            rows += forecast.coverage(name, based[name])
-    rows += targets.ask_bars(asked["expectations"], register, run) + targets.fairness_bars(done)
-    if {"T0", "T1"} <= done.keys():
-        rows += targets.routing_bars(done["T0"], done["T1"], run.seed)
-    tell("similar schools")
-    scores = model["scores"].query("model == 'mean'").set_index("phase")["r2"].to_dict()
-    pairs = pd.concat([found["peers"], found["alternatives"]], ignore_index=True)
-    rows += peer_quality.likeness_bars(register, found["peers"], scores, run.peers_k)
-    rows += peer_quality.naming_bars(register, model["baseline"], pairs, found["summary"])
-    rows += peer_quality.stability_bars(register, found["peers"], model["weights"], linked, run)
-    tell("what each parameter trades")
-    traded = (
-        trades(based["T1"], linked, ingest["area_rates"], run, weights=weights["T1"])
-        if "T1" in based
-        else pd.DataFrame()
-    )
-    out = {k: v for k, v in done.items() if k != "T0"}
-    return Evaluation(
-        bars=pd.DataFrame(rows).dropna(subset=["ours"]).sort_values("bar", kind="stable", ignore_index=True),
-        variants=pd.DataFrame(variants),
-        fairness=_stacked({k: targets.fairness_table(v) for k, v in out.items()}),
-        coverage=_stacked(
-            {
-                f"{k} {level} %": forecast.coverage_by_cell(v, level)
-                for k, v in out.items()
-                for level in forecast.LEVELS
-            }
-        ),
-        trades=traded,
-        backtests=_stacked(out)[BACKTEST_COLUMNS] if out else pd.DataFrame(columns=BACKTEST_COLUMNS),
-        improved=pd.DataFrame([{"transition": k, **targets.no_change_rates(v)} for k, v in out.items()]),
-    )
-
-
-def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Frames under one another, named in the column `transition`; the cells' names as text."""
-    parts = [
-        f.assign(transition=k, **({"cell": f["cell"].astype(str)} if "cell" in f else {}))
-        for k, f in frames.items()
+def chance_spread(
+    hit: pd.Series, group: pd.Series, least: int = 1, seed: int = 2025, draws: int = 200
+) -> str:
+    """The spread that luck alone gives: mean and 95th percentile over shuffles of the hits."""
+    if np.isnan(hit_spread(hit, group, least)):
+        return "fewer than two groups are large enough"
+    rng = np.random.default_rng(seed)
+    values = hit.to_numpy()
+    found = [
+        hit_spread(pd.Series(rng.permutation(values), index=hit.index), group, least) for _ in range(draws)
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return f"luck alone {np.nanmean(found):.3f}, 95 % below {np.nanquantile(found, 0.95):.3f}"
+
+
+def rmse(error: pd.Series | np.ndarray) -> float:
+    """Root mean squared error."""
+    return float(np.sqrt(np.mean(np.square(error))))
+
+
+def ratio_with_interval(
+    error: np.ndarray, against: np.ndarray, seed: int = 2025, draws: int = 1000
+) -> tuple[float, float, float]:
+    """RMSE ratio and its 95 % bootstrap interval over schools."""
+    rng = np.random.default_rng(seed)
+    e, a = np.square(error), np.square(against)
+    at = rng.integers(0, len(e), (draws, len(e)))
+    found = np.sqrt(e[at].mean(axis=1) / a[at].mean(axis=1))
+    return rmse(error) / rmse(against), float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))

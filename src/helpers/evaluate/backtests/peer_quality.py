@@ -1,4 +1,4 @@
-"""Are the similar schools similar, near, and stable (bars 11 to 13)?"""
+"""Are the similar schools similar, near, and stable (criteria 11 to 13)?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.params import Parameters
-from helpers.evaluate.backtests.rows import row
+from helpers.evaluate.backtests.criteria import row
 from helpers.model.context import cross_fit, peer_weights, r_squared, usable
 from helpers.model.features import design
 from helpers.peers import search
@@ -68,7 +68,7 @@ def unweighted(register: pd.DataFrame, phase: str, k: int) -> tuple[pd.Series, p
 def likeness_bars(
     register: pd.DataFrame, found: pd.DataFrame, context_r2: dict[str, float], k: int
 ) -> list[dict]:
-    """Bar 11: how well the mean of a school's peers says its own absence, beside the context model and a
+    """Criterion 11: how well the mean of a school's peers says its own absence, beside the context model and a
     plain 20 nearest neighbours.
     """
     rows, y = [], register.set_index("urn")["absence_pct"]
@@ -119,7 +119,7 @@ def likeness_bars(
 def naming_bars(
     register: pd.DataFrame, baseline: pd.DataFrame, pairs: pd.DataFrame, summary: pd.DataFrame
 ) -> list[dict]:
-    """Bar 12: distance of the named schools, who has three of them, and that grammar schools are compared
+    """Criterion 12: distance of the named schools, who has three of them, and that grammar schools are compared
     with grammar schools.
     """
     rows, info = [], register.set_index("urn")
@@ -231,7 +231,7 @@ def rounded(register: pd.DataFrame, seed: int) -> pd.DataFrame:
 def stability_bars(
     register: pd.DataFrame, found: pd.DataFrame, weights: pd.DataFrame, linked: pd.DataFrame, run: Parameters
 ) -> list[dict]:
-    """Bar 13: how many peers stay the same when shares are rounded otherwise, and when the weights come from
+    """Criterion 13: how many peers stay the same when shares are rounded otherwise, and when the weights come from
     half of the LAs.
     """
     rows, moved = [], rounded(register, run.seed)

@@ -1,5 +1,5 @@
-"""The asks, back-tested: the targets that the method would have set, met or not when no policy was at work
-(bars 7 to 10).
+"""The minimum improvements, back-tested: the targets that the method would have set, met or not when no policy
+was at work (criteria 7 to 10).
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from helpers.base.fifths import fifths
+from helpers.base.fifths import HIGHEST, LOWEST, fifths
 from helpers.base.params import Parameters
+from helpers.evaluate.backtests.criteria import chance_spread, hit_spread, row
 from helpers.evaluate.backtests.forecast import weights_then
-from helpers.evaluate.backtests.rows import chance_spread, hit_spread, row
 from helpers.expectations.formula import set_expectations
 from helpers.peers.search import find_peers
 
@@ -19,6 +19,15 @@ NO_LINKS = pd.DataFrame({"urn": pd.Series(dtype="int64"), "related_urn": pd.Seri
 FLAT_PP = 0.5
 LEAST_CELL = 50
 SAME_PP = 0.005
+GRID = {
+    "slope": (0.1, 0.15, 0.2, 0.25, 0.3),
+    "floor_pp": (0.0, 0.05, 0.1, 0.15, 0.2),
+    "cap_pp": (0.5, 0.65, 0.8, 1.0, 1.2),
+    "national_path_pp": (0.2, 0.25, 0.31, 0.4, 0.5),
+    "peers_k": (10, 20, 40),
+    "region_penalty": (0.0, 0.2, 0.5, 1.0),
+}
+CHANGES_PEERS = ("peers_k", "region_penalty")
 
 
 def cells_of(t: pd.DataFrame) -> dict[str, pd.Series]:
@@ -43,7 +52,7 @@ def with_targets(
     run: Parameters,
     weights: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The targets that the method would have set before a transition (frame of `ahead.with_baseline`), and
+    """The targets that the method would have set before a transition (frame of `forecast.with_baseline`), and
     what became of them.
 
     Peers are found with weights learnt from the year before. Adds the columns of the expectations, `met` (net
@@ -73,7 +82,7 @@ def with_targets(
 
 
 def ask_bars(expectations: pd.DataFrame, register: pd.DataFrame, run: Parameters) -> list[dict]:
-    """Bar 7: the identity of the path and the limits, on the targets of the release."""
+    """Criterion 7: the identity of the path and the limits, on the targets of the release."""
     e = expectations.merge(
         register[["urn", "absence_pct", "phase", "roll"]], on="urn", how="left", validate="1:1"
     )
@@ -104,7 +113,7 @@ def ask_bars(expectations: pd.DataFrame, register: pd.DataFrame, run: Parameters
 
 
 def fairness_bars(done: dict[str, pd.DataFrame]) -> list[dict]:
-    """Bars 8 and 9: how unevenly the chance to meet the target with no policy falls."""
+    """Criteria 8 and 9: how unevenly the chance to meet the target with no policy falls."""
     rows = []
     for name, most in (("T1", 0.06), ("T2S", 0.09)):
         if name in done:
@@ -192,7 +201,7 @@ def no_change_rates(t: pd.DataFrame) -> dict[str, float]:
 
 
 def routing_bars(first: pd.DataFrame, second: pd.DataFrame, seed: int, draws: int = 500) -> list[dict]:
-    """Bar 10: two misses in a row, re-based, in years without a policy, beside the same with the second
+    """Criterion 10: two misses in a row, re-based, in years without a policy, beside the same with the second
     year's z shuffled between schools.
 
     `first`, `second`: frames of `with_targets` for consecutive transitions. The last row is the "effect of
@@ -243,3 +252,57 @@ def routing_bars(first: pd.DataFrame, second: pd.DataFrame, seed: int, draws: in
         )
     )
     return rows
+
+
+def trades(
+    t: pd.DataFrame,
+    linked: pd.DataFrame,
+    area_rates: pd.DataFrame,
+    run: Parameters,
+    grid: dict[str, tuple] | None = None,
+    weights: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """One parameter changed at a time on a back-tested transition (frame of `forecast.with_baseline`):
+    parameter, value, ours (is it the one in use), ask of the best and the worst starting fifth (pp), share at
+    the floor, share asked 0.5 pp or more, spread of the chance over starting, FSM and EHCP fifths and
+    regions, and the correlation of the ask with the gap to similar schools. A value that the limits make
+    impossible is left out.
+    """
+    base = t[["urn", "phase", "absence_pct", "context_expected_pct", "baseline_pct", "sd_pp"]]
+    weights, linked = (
+        weights_then(t, run) if weights is None else weights,
+        NO_LINKS if linked is None else linked,
+    )
+    usual = find_peers(t, base, weights, linked, run).peers
+    schools, rows = t.assign(pre_pandemic_absence_pct=np.nan), []
+    start, fsm, ehcp = fifths(t["y"]), fifths(t["fsm_pct"]), fifths(t["ehcp_pct"])
+    for parameter, values in (grid or GRID).items():
+        for value in values:
+            changed = run.model_copy(update={parameter: value})
+            pairs = (
+                find_peers(t, base, weights, linked, changed).peers if parameter in CHANGES_PEERS else usual
+            )
+            try:
+                asked = set_expectations(base, pairs, schools, area_rates, changed, year=t["before"].iloc[0])
+            except ValueError:
+                continue
+            e = asked.expectations.set_index("urn").loc[t["urn"]].set_index(t.index)
+            met, ask = t["net"] <= e["target_absence_pct"], e["ask_pp"]
+            rows.append(
+                {
+                    "parameter": parameter,
+                    "value": value,
+                    "ours": bool(np.isclose(value, getattr(run, parameter))),
+                    "ask_best_fifth_pp": float(ask[start == LOWEST].mean()),
+                    "ask_worst_fifth_pp": float(ask[start == HIGHEST].mean()),
+                    "share_at_floor": float(asked.calibration["share_at_floor"].iloc[0]),
+                    "share_half_a_point": float((ask >= 0.5).mean()),
+                    "spread_start": hit_spread(met, start),
+                    "spread_fsm": hit_spread(met, fsm),
+                    "spread_ehcp": hit_spread(met, ehcp),
+                    "spread_region": hit_spread(met, t["region_name"], 50),
+                    "ask_and_gap_r": float(ask.corr(e["gap_pp"])),
+                    "n": len(t),
+                }
+            )
+    return pd.DataFrame(rows)

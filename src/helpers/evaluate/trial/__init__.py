@@ -169,7 +169,7 @@ def invented_trial(run: Parameters) -> Invented:
     """
     import numpy as np
 
-    from helpers.evaluate.trial import assignment, effects, groups, simulate
+    from helpers.evaluate.trial import assignment, effects, simulate
     from helpers.evaluate.trial.stage import PLANTED_PP
 
     candidates, rng = load(run).candidates, np.random.default_rng(run.seed)
@@ -181,7 +181,7 @@ def invented_trial(run: Parameters) -> Invented:
     answer, clustered = effects.itt(trial), effects.itt(trial, cluster="la_code")
     rows = [effects.difference(trial), answer, clustered, effects.randomisation(trial, run.seed)]
     named = "starts in fifth " + trial["start"].astype("str") + " of absence"
-    shrunk, found = groups.shrunk(groups.by_group(trial, named))
+    shrunk, found = effects.shrunk(effects.by_group(trial, named))
     attrition = effects.attrition(trial)
     return Invented(pd.DataFrame(rows), answer, attrition, shrunk, found["p_same"], float(gain.mean()))
 

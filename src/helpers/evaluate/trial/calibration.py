@@ -1,16 +1,16 @@
-"""Did the targets keep their promises? Of the schools told "one chance in four with no real change", did one
-in four get there when nothing was done?
+"""Were the stated chances right? Of the schools with a stated chance of "one in four with no real change", did
+one in four meet the target when nothing was done?
 
 Attainment in a year without policy is compared with the stated chance (`chance_unaided`): by tenths of the
-stated chance, and by starting level, FSM, size and region, because a promise can be kept on average and
-broken for some. Intervals count that schools of an authority go up and down together.
+stated chance, and as a spread over starting level, FSM, size and region, because a chance can be right on
+average and wrong for some. Intervals allow for schools of an authority going up and down together.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from statsmodels.stats.proportion import proportion_confint
 
 from helpers.evaluate.trial.forecast_difference import variance_of_mean
 from helpers.monitor import verdicts
@@ -54,10 +54,7 @@ def wilson(met: np.ndarray, cluster: np.ndarray) -> tuple[float, float]:
     plain = p * (1 - p) / n
     together = float(variance_of_mean(met, cluster)) if len(np.unique(cluster)) > 1 else plain
     worth = n if plain == 0 else n / max(1.0, together / plain)
-    z = norm.ppf(0.975)
-    middle = (p + z**2 / (2 * worth)) / (1 + z**2 / worth)
-    reach = z * np.sqrt(p * (1 - p) / worth + z**2 / (4 * worth**2)) / (1 + z**2 / worth)
-    return middle - reach, middle + reach
+    return proportion_confint(p * worth, worth, method="wilson")
 
 
 def _line(rows: pd.DataFrame) -> dict:
@@ -79,16 +76,6 @@ def calibration(rows: pd.DataFrame, tenths: int = 10) -> pd.DataFrame:
     """
     tenth = np.ceil(tenths * rows["chance_unaided"].rank(method="first", pct=True)).astype("int64")
     return pd.DataFrame([{"tenth": int(k), **_line(part)} for k, part in rows.groupby(tenth)])
-
-
-def by(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The same by the values of a column: group, schools, stated, met, lower95, upper95, kept."""
-    return pd.DataFrame(
-        [
-            {"group": f"{column} {k:g}" if isinstance(k, float) else f"{column} {k}", **_line(part)}
-            for k, part in rows.groupby(column)
-        ]
-    )
 
 
 def spread(rows: pd.DataFrame, column: str, seed: int, draws: int = 2000) -> dict:

@@ -43,7 +43,7 @@ def attained(
     run: Parameters,
     between: tuple[str, str],
 ) -> pd.DataFrame:
-    """Rows of `promises.attainment` for the targets that the parameters of `run` would have set."""
+    """Rows of `calibration.attainment` for the targets that the parameters of `run` would have set."""
     base, asks = year_pairs.expectations_of(seen, parameters, peers, register, area_rates, run, between[0])
     return calibration.attainment(seen, base, asks, area_rates, between)
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from rdrobust import rdrobust
 from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
 
 COLUMNS = [
     "effect_pp",
@@ -116,5 +117,6 @@ def continuity(
     out = pd.DataFrame(rows, columns=["measure", "jump", "lower95", "upper95", "p_value"]).sort_values(
         "p_value", ignore_index=True
     )
-    steps = out["p_value"] * (out["p_value"].notna().sum() - np.arange(len(out)))
-    return out.assign(p_holm=steps.cummax().clip(upper=1.0))
+    known = out["p_value"].dropna()
+    holm = multipletests(known, method="holm")[1] if len(known) else []
+    return out.assign(p_holm=pd.Series(holm, index=known.index, dtype="float64"))

@@ -1,4 +1,4 @@
-"""Where nobody was drawn by lot: change of a group against its own forecast, with regression to the mean
+"""Where schools were not drawn by lot: change of a group against its own forecast, with regression to the mean
 taken off and shown.
 
 A group picked because it did badly does better next year with no help. The forecast knows how much better:

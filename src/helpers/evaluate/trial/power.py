@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from scipy.optimize import brentq
 from scipy.stats import nct, t
 
 ADJUST = ("baseline_pct", "y", "log_roll", "fsm_pct")
@@ -140,24 +139,6 @@ def power_of(effect_pp: float, se_pp: float, df: float, alpha: float = 0.05):
     limit = t.ppf(1 - alpha / 2, df)
     shift = np.asarray(effect_pp, dtype="float64") / se_pp
     return nct.sf(limit, df, shift) + nct.cdf(-limit, df, shift)
-
-
-def schools_needed(
-    effect_pp: float,
-    sd_pp: float,
-    r2: float,
-    share: float = 0.5,
-    blocks_per_school: float = 0.1,
-    power: float = 0.8,
-) -> int:
-    """Fewest schools whose trial would find this effect; blocks grow with the number of schools."""
-    if effect_pp <= 0:
-        raise ValueError(f"effect {effect_pp}: give its size in points of absence, above 0")
-
-    def excess(n: float) -> float:
-        return mdes_pp(n, sd_pp, r2, share, max(1, round(blocks_per_school * n)), power=power) - effect_pp
-
-    return int(np.ceil(brentq(excess, 12, 1e7))) if excess(12) > 0 else 12
 
 
 def table(

@@ -73,7 +73,7 @@ def identity_findings(readings: Readings, years: list[str]) -> list[Finding]:
     for year in years:
         census = readings.census[readings.census["year"] == year]
         detail = readings.census_detail[readings.census_detail["year"] == year]
-        found += _within_census(census, year) + _within_detail(detail, year) + _between(census, detail, year)
+        found += _within_census(census, year) + _within_detail(detail) + _between(census, detail, year)
     absence = readings.absence
     parts = (absence["authorised_pct"] + absence["unauthorised_pct"] - absence["absence_pct"]).abs() > 0.11
     found += _rows(
@@ -190,7 +190,7 @@ def _within_census(census: pd.DataFrame, year: str) -> list[Finding]:
     return found
 
 
-def _within_detail(detail: pd.DataFrame, year: str) -> list[Finding]:
+def _within_detail(detail: pd.DataFrame) -> list[Finding]:
     if detail.empty:
         return []
     groups = [c for c in detail if c.startswith("pupils_") and c != "pupils_r_to_11"]

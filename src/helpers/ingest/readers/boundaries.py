@@ -35,10 +35,6 @@ _LA = re.compile(r"(?:ctyua|utla)[0-9]{2}_?(cd|code|nm|name)$", re.IGNORECASE)
 _LSOA = re.compile(r"lsoa11_?(cd|code|nm|name)$", re.IGNORECASE)
 _PATTERNS = {"la_boundaries": _LA, "lsoa_boundaries": _LSOA}
 _OTHER = re.compile(r"(?:lad|ltla|lsoa|msoa|wd|ward|rgn|ctry)[0-9]{2}_?(?:cd|code)$", re.IGNORECASE)
-LABELS = {
-    "la_boundaries": "boundaries of local authorities",
-    "lsoa_boundaries": "boundaries of neighbourhoods (LSOA 2011)",
-}
 
 
 def columns_of(path: Path, kind: str, file: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import geopandas as gpd
@@ -49,17 +49,12 @@ ONE_PER_KEY = (
 )
 
 
-def read_folder(
-    folder: str | Path,
-    only: Collection[str] | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> Readings:
+def read_folder(folder: str | Path, only: Collection[str] | None = None) -> Readings:
     """Everything that a folder (with its subfolders) holds.
 
     `only`: names of the frames wanted, e.g. `{"absence", "area_rates"}`; other files are listed as not asked
-    for. `progress(done, total, file)` is called before each file and once at the end. What is wrong stands in
-    `faults`; a file that cannot be read gives no rows. Raises `FileNotFoundError` when there is no such
-    folder and `ValueError` for an unknown frame.
+    for. What is wrong stands in `faults`; a file that cannot be read gives no rows. Raises
+    `FileNotFoundError` when there is no such folder and `ValueError` for an unknown frame.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -67,13 +62,10 @@ def read_folder(
     unknown = set(only or ()) - set(FRAMES)
     if unknown:
         raise ValueError(f"no such frame: {', '.join(sorted(unknown))}; there are {', '.join(FRAMES)}")
-    paths = list(files_in(folder))
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in FRAMES}
     reports, undated, seen = [], [], {}
-    for done, path in enumerate(paths):
+    for path in files_in(folder):
         file = path.relative_to(folder).as_posix()
-        if progress is not None:
-            progress(done, len(paths), file)
         report = describe(path, file)
         reports.append(report)
         if report.sha256 in seen:
@@ -93,14 +85,12 @@ def read_folder(
                 undated.append((recognised.name, frames, report))
                 continue
             _set_year(frames, year, report)
-        _collect(parts, frames, report)
+        _collect(parts, frames)
     for name, frames, report in undated:
         year = _infer_year(name, frames, parts["area_rates"], report)
         if year is not None:
             _set_year(frames, year, report)
-            _collect(parts, frames, report)
-    if progress is not None:
-        progress(len(paths), len(paths), "")
+            _collect(parts, frames)
     return _assemble(parts, reports)
 
 
@@ -246,7 +236,7 @@ def _set_year(frames: dict[str, pd.DataFrame], year: str, report: FileReport) ->
         frame["year"] = year
 
 
-def _collect(parts: dict[str, list], frames: dict[str, pd.DataFrame], report: FileReport) -> None:
+def _collect(parts: dict[str, list], frames: dict[str, pd.DataFrame]) -> None:
     for name, frame in frames.items():
         if len(frame):
             parts[name].append(frame[GEOGRAPHIES[name]] if name in GEOGRAPHIES else conform(frame, name))
