@@ -128,7 +128,7 @@ def test_every_school_has_a_page_and_it_says_the_published_figure(region):
     run, frames = region
     pack = run.region_folder / "pack"
     assert {int(p.stem) for p in (pack / "schools").glob("*.html")} == set(frames["schools"]["urn"])
-    assert (pack / "index.html").exists() and (pack / f"{run.slug}.xlsx").exists()
+    assert (pack / "index.html").exists() and (pack / f"confidential-{run.slug}.xlsx").exists()
 
 
 def test_executed_notebooks_are_kept_with_their_charts_as_pages(region):

@@ -100,6 +100,7 @@ TECHNICAL = {
     ),
     "report/monitor_page.py": {"MOST_ROWS": LOOKS},
     "report/pdf.py": dict.fromkeys(("SIZES", "LARGE", "SHEETS", "_LETTERS"), LOOKS),
+    "explore/sweep.py": {"MOST": "how many answers one table can hold", "SHOWN_MOVE_PP": LOOKS},
     "report/charts.py": {"strip(width)": LOOKS},
     "report/school_number.py": dict.fromkeys(("SHOWN", "EVEN", "FRACTIONS"), LOOKS),
     "report/quality.py": dict.fromkeys(("MOST_FLAGS", "MOST_ROWS", "WORST_ROWS"), LOOKS),

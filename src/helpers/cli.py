@@ -129,6 +129,24 @@ def _parser() -> argparse.ArgumentParser:
     _data_arguments(explore)
     explore.set_defaults(do="explore")
 
+    sweep = commands.add_parser(
+        "sweep",
+        help="a grid of parameters, and a table of what each choice trades",
+        description="Answer many choices of parameters on one run: --set slope=0.1,0.2,0.3 --set cap_pp=0.6,0.8",
+    )
+    sweep.add_argument(
+        "--region", metavar="NAME", help="the region that the table is about (default: England)"
+    )
+    sweep.add_argument(
+        "--jobs",
+        type=_positive,
+        default=min(os.cpu_count() or 1, 4),
+        metavar="N",
+        help="processes at once (default: %(default)s)",
+    )
+    _data_arguments(sweep)
+    sweep.set_defaults(do="sweep")
+
     compare = commands.add_parser(
         "compare", help="two finished runs: what went in, what came out, why and for whom"
     )

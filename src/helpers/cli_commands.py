@@ -167,6 +167,25 @@ def explore(args: argparse.Namespace) -> bool:
     return jupyter.open_lab(notebook, browser=not args.no_browser) == 0
 
 
+def sweep(args: argparse.Namespace) -> bool:
+    from rich.progress import Progress
+
+    from helpers.explore import sweep
+
+    combinations, args.set = sweep.grid(args.set), []
+    run = parameters(args)
+    run = run.model_copy(update={"region": region_from(args.region) if args.region else ENGLAND})
+    with Progress(console=console, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("choices", total=len(combinations))
+        frame = sweep.sweep(run, combinations, args.jobs, lambda done: bars.update(bar, completed=done))
+    page = sweep.write(run, frame)
+    console.print(
+        f"{len(frame)} choices, {int(frame['note'].ne('').sum())} of them impossible. Open the table:"
+    )
+    console.print("  " + shown(page), markup=False)
+    return True
+
+
 def compare(args: argparse.Namespace) -> bool:
     from helpers.base.store import atomic_file
     from helpers.explore import compare

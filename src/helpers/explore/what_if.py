@@ -211,17 +211,17 @@ def rank(near: Near, k: int, region_penalty: float) -> pd.DataFrame:
     return frame[np.isfinite(frame["distance"])]
 
 
-def what_if(world: World, **changes: object) -> WhatIf:
-    """Peers, targets and calibration of all England with some parameters changed (those of `OFFERED`).
+def what_if(world: World, offered: tuple[str, ...] = OFFERED, /, **changes: object) -> WhatIf:
+    """Peers, targets and calibration of all England with some parameters changed (those `offered`).
 
     Raises ValueError for a parameter that is not on offer, `BadParameters` for a value out of its range,
     ValueError when the limits make the national path unreachable.
     """
-    strange = set(changes) - set(OFFERED)
+    strange = set(changes) - set(offered)
     if strange:
         raise ValueError(
             f"{', '.join(sorted(strange))}: not among the parameters that can be moved here "
-            f"({', '.join(OFFERED)})"
+            f"({', '.join(offered)})"
         )
     run = make(**{**world.run.model_dump(), **changes})
     pairs = world.ranked(run.peers_k, run.region_penalty)
