@@ -38,11 +38,14 @@ from tests.support.published_files import (
 from tests.support.publishers import (
     HTML,
     JSON,
+    SECRET,
     WEB_PAGE,
     ZIP,
     archive,
     as_json,
+    catalogue_here,
     collection,
+    everything,
     feature,
     page_with,
     release,
@@ -646,6 +649,24 @@ def test_the_others_are_fetched_for_the_newest_year_of_absence(publishers, tmp_p
     assert publishers.paths[1:2] == ["p.gov.uk/data?year=2024-2025"]
 
 
+def test_where_the_newest_are_of_different_years_those_of_the_earliest_come_too(publishers, tmp_path):
+    publishers.put("https://ees.gov.uk/data-set/1/csv", absence("201819", "202324", "202425"))
+    for year in ("2023-2024", "2024-2025"):
+        publishers.put(f"https://p.gov.uk/data?year={year}", CENSUS)
+    listed = as_json(release("r6", "2023-24", LISTED))
+    publishers.put("https://c.gov.uk/api/publications/spc/releases/2023-24", listed, JSON)
+    publishers.put("https://c.gov.uk/api/releases/r6/files/f2", SPC_FILE)
+    report = get(publishers, tmp_path, ABSENCE, TABLES, DETAIL)
+    assert report.ok and report.release == "2023-24"
+    assert [path for path in files_of(tmp_path) if "census" in path] == [
+        "performance-tables/2023-2024/england_census.csv",
+        "performance-tables/2024-2025/england_census.csv",
+        "school-census/2023-24/spc.csv",
+    ]
+    asked = len(publishers.asked)
+    assert get(publishers, tmp_path, ABSENCE, TABLES, DETAIL).ok and len(publishers.asked) == asked
+
+
 # Maps in pages
 
 MAP = source(
@@ -794,72 +815,15 @@ def test_a_table_may_be_compressed_or_in_utf_16(tmp_path):
         assert text == "URN,Easting\n100000,533498\n100001,532301\n"
 
 
-@pytest.fixture
-def whole(publishers, tmp_path, monkeypatch):
-    """All publishers with everything that the committed catalogue wants, and its path with their addresses here."""
-    catalogue = read_catalogue()
-    for column in ("url", "listing"):
-        catalogue[column] = catalogue[column].map(publishers.here)
-    catalogue = catalogue[catalogue["name"].ne("")]
-    path = tmp_path / "catalogue.csv"
-    catalogue.to_csv(path, index=False)
-    monkeypatch.setattr(bring, "date", type("Day", (date,), {"today": classmethod(lambda cls: TODAY)}))
-    ees, content = (
-        "explore-education-statistics.service.gov.uk",
-        "content.explore-education-statistics.service.gov.uk/api",
-    )
-    publishers.put(
-        f"{ees}/data-catalogue/data-set/889f9166-e3bf-4d3a-afb2-d86e4aecc70a/csv", to="blob/absence"
-    )
-    publishers.put("blob/absence", absence("202425", "201819", "201314"), breaks=[200], etag='"a"')
-    rates = "time_period,geographic_level,new_la_code,education_phase,sess_overall_percent\n202425,National,,Total,7.1\n"
-    publishers.put(f"{ees}/data-catalogue/data-set/d37f27c4-cca2-4274-97e9-1cdcb4ecad18/csv", rates.encode())
-    for year in ("2018-2019", "2024-2025"):
-        publishers.put(
-            "www.compare-school-performance.service.gov.uk/download-data?download=true&regions=0"
-            f"&filters=PUPILABSENCE,CENSUS&fileformat=csv&year={year}&meta=false",
-            archive({f"{year}/england_abs.csv": b"", f"{year}/england_census.csv": CENSUS}),
-            ZIP,
-            busy=[429],
-        )
-    slug = "school-pupils-and-their-characteristics"
-    publishers.put(
-        f"{ees}/find-statistics/{slug}/2024-25/data-guidance",
-        page_with(release("r7", "2024-25", LISTED)),
-        HTML,
-    )
-    publishers.put(f"{content}/releases/r7/files/f2", SPC_FILE)
-    gias = "ea-edubase-api-prod.azurewebsites.net/edubase/downloads/public"
-    publishers.put(f"{gias}/edubasealldata20261126.csv", REGISTER)
-    publishers.put(f"{gias}/links_edubasealldata20261126.csv", LINKS)
-    book = openpyxl.Workbook()
-    book.save(tmp_path / "made.xlsx")
-    assets = "assets.publishing.service.gov.uk/media/691ded0a21ef5aaa6543efe9"
-    publishers.put(
-        f"{assets}/File_3_IoD2025_Supplementary_Indices_IDACI_and_IDAOPI.xlsx",
-        (tmp_path / "made.xlsx").read_bytes(),
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    )
-    service = (
-        "services1.arcgis.com/ESMARspQHYMw9BZ9/arcgis/rest/services/Counties_and_Unitary_Authorities_December_2024_"
-        "Boundaries_UK_BUC/FeatureServer/0/query?where=1=1&outFields=*&outSR=27700&f=geojson&resultOffset="
-    )
-    publishers.put(f"{service}0", collection([feature("E06000001")], True), JSON)
-    publishers.put(f"{service}1", collection([feature("E06000002", 500_000)]), JSON)
-    ytd = "time_period,geographic_level,new_la_code,education_phase,overall_absence_perc,more\n202627,National,,Total,6.9,1\n"
-    listed = as_json(release("r9", "2026-week-46", {"y": "EES_ytd_data.csv", "w": "EES_weekly_data.csv"}))
-    publishers.put(f"{content}/publications/pupil-attendance-in-schools/releases/latest", listed, JSON)
-    publishers.put(f"{content}/releases/r9/files/y", ytd.encode())
-    return path
-
-
 def test_the_committed_catalogue_brings_everything_from_publishers_that_behave_like_the_real_ones(
-    whole, publishers, tmp_path, capsys
+    publishers, tmp_path, monkeypatch, capsys
 ):
-    to = tmp_path / "latest"
-    assert cli.main(["fetch", "--to", str(to), "--catalogue", str(whole)]) == cli.OK
+    monkeypatch.setattr(bring, "date", type("Day", (date,), {"today": classmethod(lambda cls: TODAY)}))
+    everything(publishers, TODAY)
+    catalogue, to = catalogue_here(publishers, tmp_path / "catalogue.csv"), tmp_path / "latest"
+    assert cli.main(["fetch", "--to", str(to), "--catalogue", str(catalogue)]) == cli.OK
     said = capsys.readouterr().out
-    assert "Newest release that these files allow: 2024-25" in said and "to be downloaded by hand" in said
+    assert "Newest release that these files allow: 2022-23" in said and "to be downloaded by hand" in said
     assert files_of(to) == [
         "attendance/2026-week-46/ees_ytd_data.csv",
         "boundaries/Counties_and_Unitary_Authorities_December_2024_Boundaries_UK_BUC.geojson",
@@ -867,17 +831,33 @@ def test_the_committed_catalogue_brings_everything_from_publishers_that_behave_l
         "gias/edubasealldata20261126.csv",
         "gias/links_edubasealldata20261126.csv",
         "performance-tables/2018-2019/england_census.csv",
-        "performance-tables/2024-2025/england_census.csv",
-        "published-rates/absence_by_area_2024-25.csv",
-        "school-absence/absence_by_school_2018-19_2024-25.csv",
-        "school-census/2024-25/spc_school_level_underlying_data.csv",
+        "performance-tables/2022-2023/england_census.csv",
+        "published-rates/absence_by_area_2022-23.csv",
+        "school-absence/absence_by_school_2016-17_2024-25.csv",
+        "school-census/2022-23/spc_school_level_underlying_data.csv",
     ]
+    assert not any(SECRET.encode() in path.read_bytes() for path in to.rglob("*") if path.is_file())
     assert cli.main(["fetch", "--to", str(to), "--which-release"]) == cli.OK
-    assert capsys.readouterr().out.strip() == "2024-25"
+    assert capsys.readouterr().out.strip() == "2022-23"
     assert (
         cli.main(["fetch", "--to", str(tmp_path / "b"), "--locked", "--lock", str(to / LOCK_NAME)]) == cli.OK
     )
     assert files_of(tmp_path / "b") == files_of(to)
+    asked = len(publishers.asked)
+    assert cli.main(["fetch", "--to", str(to), "--catalogue", str(catalogue)]) == cli.OK
+    assert len(publishers.asked) == asked
+
+
+def test_what_is_fetched_can_be_read(publishers, tmp_path):
+    everything(publishers, TODAY)
+    rows = [one for one in bring.chosen(read_catalogue()) if one["name"]]
+    report = get(publishers, tmp_path, *rows)
+    assert report.ok and report.release == "2022-23"
+    readings = read_folder(tmp_path)
+    assert not [fault for fault in readings.faults if fault.severity == "hard"]
+    assert set(readings.absence["year"]) >= {"2018-19", "2022-23", "2024-25"}
+    for frame in (readings.census, readings.census_detail, readings.establishments, readings.la_boundaries):
+        assert len(frame)
 
 
 def test_no_release_is_named_where_the_files_allow_none(tmp_path, capsys):

@@ -49,13 +49,15 @@ def of_one_year(row: dict) -> bool:
     return bool({"year", "release"} & tokens(row["url"], row["listing"]))
 
 
-def candidates(row: dict, release: str, today: date) -> Iterator[dict[str, str]]:
-    """The words for a row's patterns, the newest first; only the release that is asked for, where one is."""
+def candidates(row: dict, release: str, newest: str, today: date) -> Iterator[dict[str, str]]:
+    """The words for a row's patterns: only of the release that is asked for; where none is, of the `newest` year
+    that is known to be published and those before it, of today's and those before it, or the latest of a list.
+    """
     used = tokens(row["url"], row["listing"])
     days = range(DAYS_BACK + 1) if "date" in used else [0]
     years: list[str] = [release]
-    if "year" in used and not release:
-        year = year_starting(today.year - (today.month < NEW_YEAR))
+    if of_one_year(row) and not release and ("year" in used or newest):
+        year = newest or year_starting(today.year - (today.month < NEW_YEAR))
         years = []
         for _ in range(YEARS_BACK + 1):
             years.append(year)

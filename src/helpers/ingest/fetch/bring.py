@@ -124,12 +124,15 @@ def fetch(
     """
     order = _order(to, lock, retries, backoff, console, release, refresh, today)
     report = FetchReport()
-    for row in chosen(catalogue, only):
+    rows = chosen(catalogue, only)
+    for row in rows:
         item = _one(row, order)
         _say(order, item)
         report.items.append(item)
         if row["dataset"] == LEADING and not order.release:
-            order.newest = _newest_of(order.lock, row["name"])
+            order.newest = _newest(order.lock)
+    if not order.release:
+        _bring_of_one_year(rows, order, report)
     report.release = order.lock.newest_release()
     return report
 
@@ -200,13 +203,31 @@ def _order(
     held = Lock(Path(lock) if lock else to / locks.NAME)
     release = academic_year(release) or "" if release else ""
     order = _Order(to, held, Web(retries, backoff), release, refresh, today or date.today(), console)
-    order.newest = max((year for e in held.entries.values() if e.of_years for year in e.years), default="")
+    order.newest = _newest(held)
     return order
 
 
-def _newest_of(lock: Lock, name: str) -> str:
-    entry = lock.entries.get((name, ""))
-    return max(entry.years, default="") if entry else ""
+def _newest(lock: Lock) -> str:
+    """The newest year for which absence by school is here; empty where none is."""
+    years = [year for e in lock.entries.values() if e.dataset == LEADING and e.of_years for year in e.years]
+    return max(years, default="")
+
+
+def _bring_of_one_year(rows: list[dict], order: _Order, report: FetchReport) -> None:
+    """Where the newest editions are of different years, those of the earliest of them too: one release needs all
+    of the same year.
+    """
+    here = {row["name"]: order.lock.newest(row["name"]) for row in rows if row["name"] and of_one_year(row)}
+    years = {entry.year for entry in here.values() if entry and entry.year}
+    if len(years) < 2:
+        return
+    pinned = replace(order, release=min(years))
+    for row in rows:
+        entry = here.get(row["name"])
+        if entry and entry.year != pinned.release and (row["name"], pinned.release) not in order.lock.entries:
+            item = _one(row, pinned)
+            _say(pinned, item)
+            report.items.append(item)
 
 
 def _one(row: dict, order: _Order) -> Fetched:
@@ -214,7 +235,7 @@ def _one(row: dict, order: _Order) -> Fetched:
     name = row["name"] or row["file"]
     year = (order.release or order.newest) if of_one_year(row) else ""
     missing = False
-    entry = order.lock.entries.get((name, year)) or (None if year else order.lock.newest(name))
+    entry = order.lock.entries.get((name, year)) or (None if order.release else order.lock.newest(name))
     if entry and is_here(entry, order.to):
         missing = bool(order.release and entry.of_years and order.release not in entry.years)
         if not order.refresh and not missing:
@@ -227,11 +248,11 @@ def _one(row: dict, order: _Order) -> Fetched:
         return _by_hand(row, order)
     why: list[str] = []
     url = row["url"]
-    for words in candidates(row, year, order.today):
+    for words in candidates(row, order.release if of_one_year(row) else "", order.newest, order.today):
         try:
             address = resolve(row, words, order.web)
             url = address.url
-            return _bring(row, address, entry, order, len(why))
+            return _bring(row, address, order, len(why))
         except Unchanged:
             if entry and missing:
                 why.append(
@@ -268,7 +289,7 @@ def _by_hand(row: dict, order: _Order) -> Fetched:
 
 def _in_the_way(row: dict, entry: Entry | None, order: _Order, year: str) -> Fetched | None:
     """What is to be said of a file that lies where the row's would, without having been fetched as it is."""
-    words = next(candidates(row, year, order.today), {}) if year or not of_one_year(row) else {}
+    words = next(candidates(row, year, "", order.today), {}) if year or not of_one_year(row) else {}
     file = entry.file if entry else filled(row["file"], words)
     target = order.to / file
     if not target.exists():
@@ -290,10 +311,11 @@ def _in_the_way(row: dict, entry: Entry | None, order: _Order, year: str) -> Fet
     return Fetched(file, "failed", why)
 
 
-def _bring(row: dict, address: Address, entry: Entry | None, order: _Order, steps_back: int) -> Fetched:
+def _bring(row: dict, address: Address, order: _Order, steps_back: int) -> Fetched:
     """Download to a temporary name, check, and put in its place. Raises `NotFetched`, `OSError`."""
     want = wanted(row["keep"], row["dataset"], row["years"], row["member"])
-    same = entry if entry and entry.address == address.url and is_here(entry, order.to) else None
+    same = next((e for e in order.lock.entries.values() if e.address == address.url), None)
+    same = same if same and same.name == (row["name"] or row["file"]) and is_here(same, order.to) else None
     with tempfile.TemporaryDirectory(dir=order.to, prefix=TEMPORARY) as folder:
         path = Path(folder) / Path(row["file"]).name
         kept, sent = _download(address.url, want, path, order, same)
@@ -307,7 +329,7 @@ def _bring(row: dict, address: Address, entry: Entry | None, order: _Order, step
                 f"the catalogue's file name needs {', '.join(sorted(tokens(file)))}, which is not known"
             )
         made = _entry(row, address, file, kept, sent, want)
-        return _place(path, made, entry, order, steps_back)
+        return _place(path, made, order, steps_back)
 
 
 def _download(
@@ -381,10 +403,10 @@ def _year_of(row: dict, address: Address) -> str:
     return ""
 
 
-def _place(path: Path, made: Entry, entry: Entry | None, order: _Order, steps_back: int) -> Fetched:
+def _place(path: Path, made: Entry, order: _Order, steps_back: int) -> Fetched:
     """Give the new file its name; an earlier edition of ours makes room for it."""
     lock, target = order.lock, order.to / made.file
-    entry = entry or lock.entries.get((made.name, made.year))
+    entry = lock.entries.get((made.name, made.year))
     ours = entry is not None and is_here(entry, order.to)
     if ours and entry.sha256 == made.sha256:
         lock.add(replace(made, file=entry.file, fetched=entry.fetched))
