@@ -279,6 +279,17 @@ def test_a_web_page_with_status_200_is_no_file_whatever_it_is_called(publishers,
     assert_failed_alone(publishers, tmp_path, "a web page came in place of the file")
 
 
+def test_nothing_is_left_half_made_when_a_person_stops_it(publishers, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bring, "_refuse_another_file", stop)
+    publishers.put("https://x.gov.uk/points.csv", POINTS)
+    with pytest.raises(KeyboardInterrupt):
+        get(publishers, tmp_path, source())
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("type", ["application/pdf", "application/json", "image/png"])
 def test_a_wrong_type_is_named(publishers, tmp_path, type):
     publishers.put("https://x.gov.uk/points.csv", POINTS, type)
@@ -458,9 +469,9 @@ def test_a_new_year_is_found_when_it_is_looked_for_and_the_earlier_file_makes_ro
     publishers.put("https://ees.gov.uk/data-set/1/csv", absence("201819", "202324", "202425"), etag='"2"')
     assert [i.state for i in get(publishers, tmp_path, ABSENCE).items] == ["had"]
     (item,) = get(publishers, tmp_path, ABSENCE, refresh=True).items
-    assert item.state == "fetched" and "was moved to" in item.why
+    assert item.state == "fetched" and "is now" in item.why
     former, now = files_of(tmp_path)
-    assert former.startswith(".former/") and former.endswith("absence_2018-19_2023-24.csv")
+    assert former.startswith("school-absence/.former-2") and former.endswith("-absence_2018-19_2023-24.csv")
     assert now == "school-absence/absence_2018-19_2024-25.csv" and list(locked(tmp_path)) == [("absence", "")]
     assert list(read_folder(tmp_path).files["path"]) == [now]
 
@@ -501,7 +512,11 @@ def test_where_today_s_register_is_not_there_yet_an_earlier_one_is_taken(publish
     publishers.put("https://gias.gov.uk/edubasealldata20261126.csv", WEB_PAGE, HTML)
     publishers.put("https://gias.gov.uk/edubasealldata20261125.csv", REGISTER)
     (item,) = get(publishers, tmp_path, ESTABLISHMENTS).items
-    assert item.state == "fetched" and item.file == "gias/edubasealldata20261125.csv" and "2 back" in item.why
+    assert (
+        item.state == "fetched"
+        and item.file == "gias/edubasealldata20261125.csv"
+        and "nothing under 2 newer" in item.why
+    )
     assert recognise(tmp_path / item.file) == "establishments_gias"
 
 

@@ -2,7 +2,7 @@
 that a lock file names.
 
 What is here is never written over, and nothing half-written is left. A newer edition that takes the place of an
-earlier one of ours has that one moved to the hidden folder `.former`, and says so.
+earlier one of ours has that one renamed to a hidden file (`.former-...`) beside it, and says so.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from helpers.ingest.fetch.lock import Entry, Lock, is_here
 from helpers.ingest.fetch.web import NotFetched, NotThere, Stream, Unchanged, Unreachable, Web
 from helpers.ingest.readers import examine
 
-TEMPORARY, FORMER = ".fetch-", ".former"
+TEMPORARY, FORMER = ".fetch-", ".former-"
 A_DAY = 24 * 3600
 LEADING = "absence_ees"  # the dataset whose newest year is the release that the others are fetched for
 STATES = {
@@ -282,9 +282,9 @@ def _by_hand(row: dict, order: _Order) -> Fetched:
     where = (
         f"download it from {row['landing_page']}"
         if row["landing_page"]
-        else "the catalogue has no address for it (see its note)"
+        else row["note"] or "the catalogue has no address for it"
     )
-    return Fetched(row["file"], "manual", f"{where} and save it as {shown(order.to / row['file'])}")
+    return Fetched(row["file"], "manual", f"{where}; save it as {shown(order.to / row['file'])}")
 
 
 def _in_the_way(row: dict, entry: Entry | None, order: _Order, year: str) -> Fetched | None:
@@ -421,21 +421,22 @@ def _place(path: Path, made: Entry, order: _Order, steps_back: int) -> Fetched:
         lock.add(made)
         return Fetched(made.file, "had", "already here, the same as the publisher's", made.address)
     if ours:
-        former = order.to / FORMER / made.fetched.replace(":", "") / entry.file
-        former.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(order.to / entry.file, former)
-        note = f"; the edition of {entry.fetched[:10]} was moved to {shown(former)}"
+        here = order.to / entry.file
+        former = here.with_name(f"{FORMER}{entry.fetched.replace(':', '')}-{here.name}")
+        os.replace(here, former)
+        note = f"; the edition of {entry.fetched[:10]} is now {shown(former)}"
     target.parent.mkdir(parents=True, exist_ok=True)
     os.chmod(path, 0o444)
     os.replace(path, target)
     lock.add(made)
     if steps_back:
-        note += f"; the newest there, {steps_back} back"
+        newer = "1 newer address" if steps_back == 1 else f"{steps_back} newer addresses"
+        note += f"; nothing under {newer}"
     return Fetched(made.file, "fetched", _what_came(made) + note, made.address)
 
 
 def _what_came(entry: Entry) -> str:
-    parts = [f"{size(entry.bytes)} of {size(entry.sent_bytes)} sent"]
+    parts = [f"{size(entry.bytes)} kept, {size(entry.sent_bytes)} sent"]
     if entry.bytes == entry.sent_bytes:
         parts = [size(entry.bytes)]
     if entry.rows is not None:

@@ -22,7 +22,6 @@ LONGEST_WAIT = 300  # seconds that a server may ask us to wait before it is aske
 BLOCK = 1 << 16
 BUSY = (429, 500, 502, 503, 504)
 NOT_A_FILE = re.compile(r"application/(json|[\w.+-]*\+json|xml|pdf)|text/xml|(image|audio|video)/.*")
-WEB_PAGE = ("text/html", "application/xhtml+xml")
 # Addresses that answer what was asked, or break off: a request to go on where we were may help.
 BROKEN = (
     requests.exceptions.ChunkedEncodingError,
@@ -176,8 +175,6 @@ class Stream:
 
     def _look_at(self, answer: requests.Response) -> None:
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if self.kind == "file" and kind in WEB_PAGE:
-            raise NotThere("a web page came in place of the file")
         if self.kind == "file" and NOT_A_FILE.fullmatch(kind):
             raise NotFetched(f"wrong type: the server calls it {kind}")
         if self.kind != "file" and kind in ("text/csv", "application/pdf", "application/zip"):
@@ -228,7 +225,8 @@ class Stream:
 
 
 def _is_page(start: bytes) -> bool:
-    return start[:400].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+    """Whether bytes are of a web page, whatever the server calls them: no file of ours begins with `<`."""
+    return start[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def in_words(error: Exception, host: str) -> str:
