@@ -69,7 +69,7 @@ def read_catalogue(path: str | Path = CATALOGUE) -> pd.DataFrame:
         .dropna()
         .duplicated()
         .reindex(catalogue.index, fill_value=False)
-        | catalogue["file"].map(_leaves_the_folder),
+        | catalogue["file"].map(leaves_the_folder),
         "name": catalogue["name"]
         .where(catalogue["name"].ne(""))
         .dropna()
@@ -126,9 +126,10 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def _leaves_the_folder(file: str) -> bool:
+def leaves_the_folder(file: str) -> bool:
+    """Whether a path, or none, leads elsewhere than into the folder that it is relative to."""
     path = PurePosixPath(file)
-    return not file or path.is_absolute() or ".." in path.parts
+    return not file or path.is_absolute() or ".." in path.parts or "\\" in file or ":" in file
 
 
 def match(file: str | Path, catalogue: pd.DataFrame, sha256: str = "") -> dict | None:

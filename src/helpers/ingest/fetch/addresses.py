@@ -104,7 +104,7 @@ def _release_in(value: Any) -> dict:
 
 def _file_of(release: dict, row: dict, words: dict[str, str]) -> Address:
     """The one file of a release whose name fits the row; where the list names none like it, the whole archive."""
-    edition = str(release.get("slug") or "")
+    edition = re.sub(r"[^\w-]", "-", str(release.get("slug") or ""))  # it becomes the name of a folder
     wanted_year = words["release"] if words["release"] != LATEST else ""
     if wanted_year and academic_year(edition) not in (None, wanted_year):
         raise NotThere(f"the publication answered with {edition} instead of {wanted_year}")

@@ -40,12 +40,13 @@ from helpers.ingest.fetch import lock as locks
 from helpers.ingest.fetch.addresses import Address, candidates, filled, of_one_year, resolve, tokens
 from helpers.ingest.fetch.keep import Kept, Wanted, keep, keep_pages, kind_of, refuse_unreadable, wanted
 from helpers.ingest.fetch.lock import Entry, Lock, is_here
-from helpers.ingest.fetch.web import NotFetched, NotThere, Stream, Unchanged, Unreachable, Web
+from helpers.ingest.fetch.web import NOT_REACHED, NotFetched, NotThere, Stream, Unchanged, Web
 from helpers.ingest.readers import examine
 
 TEMPORARY, FORMER = ".fetch-", ".former-"
 A_DAY = 24 * 3600
 LEADING = "absence_ees"  # the dataset whose newest year is the release that the others are fetched for
+OFF_LINE = "Is this machine on line? Behind a proxy, set HTTPS_PROXY."
 STATES = {
     "fetched": "fetched",
     "had": "already here",
@@ -86,7 +87,8 @@ class FetchReport:
     def __str__(self) -> str:
         counts = [f"{len(self.of(state))} {words}" for state, words in STATES.items() if self.of(state)]
         lines = [f"{item.file}: {item.why}" for state in ("failed", "manual") for item in self.of(state)]
-        return "\n".join([", ".join(counts) or "the catalogue lists nothing to fetch", *lines])
+        advice = [OFF_LINE] if any(NOT_REACHED in item.why for item in self.failed) else []
+        return "\n".join([", ".join(counts) or "the catalogue lists nothing to fetch", *lines, *advice])
 
 
 @dataclass
@@ -157,6 +159,9 @@ def fetch_locked(
         item = _locked(entry, order)
         _say(order, item)
         report.items.append(item)
+    own = order.to / locks.NAME
+    if report.ok and not own.exists():
+        order.lock.save(own)
     return report
 
 
@@ -275,7 +280,8 @@ def _one(row: dict, order: _Order) -> Fetched:
 def _failure(row: dict, why: list[str]) -> str:
     tried = f" ({len(why)} addresses tried)" if len(why) > 1 else ""
     page = row["landing_page"] or "its note in the catalogue"
-    return f"{why[-1]}{tried}; see {page}"
+    see = "" if NOT_REACHED in why[-1] else f"; see {page}"
+    return f"{why[-1]}{tried}{see}"
 
 
 def _by_hand(row: dict, order: _Order) -> Fetched:
@@ -526,4 +532,4 @@ def _say(order: _Order, item: Fetched) -> None:
         order.console.print(f"{item.file}: {item.why}{came_from}", markup=False)
 
 
-__all__ = ["FetchReport", "Fetched", "Unreachable", "chosen", "fetch", "fetch_locked", "size"]
+__all__ = ["FetchReport", "Fetched", "chosen", "fetch", "fetch_locked", "size"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from helpers.base.faults import NotFound
 from helpers.base.paths import shown
 from helpers.base.store import file_hash, read_json, write_json
+from helpers.ingest.catalogue import leaves_the_folder
 
 # Hidden, so that no reader takes it for data and no run is stale because of its times.
 NAME = ".fetched.lock.json"
@@ -59,6 +60,9 @@ class Lock:
                 found = [Entry(**{"file": file, **entry}) for file, entry in read_json(path)["files"].items()]
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise NotFound(f"{shown(path)} is no lock file of abie fetch: {error}") from error
+            outside = [entry.file for entry in found if leaves_the_folder(entry.file)]
+            if outside:
+                raise NotFound(f"{shown(path)} names a file outside its folder: {outside[0]}")
             self.entries = {(entry.name, entry.year): entry for entry in found}
 
     def add(self, entry: Entry) -> None:
@@ -70,12 +74,13 @@ class Lock:
         of_name = [entry for entry in self.entries.values() if entry.name == name]
         return max(of_name, key=lambda entry: entry.year, default=None)
 
-    def save(self) -> None:
+    def save(self, path: Path | None = None) -> None:
+        """Write the lock file, or a copy of it elsewhere."""
         files = {}
         for entry in sorted(self.entries.values(), key=lambda entry: entry.file):
             values = asdict(entry)
             files[values.pop("file")] = values
-        write_json(self.path, {"about": ABOUT, "files": files})
+        write_json(path or self.path, {"about": ABOUT, "files": files})
 
     def newest_release(self) -> str:
         """The newest academic year of which absence, the census and the detailed census are here; empty when there

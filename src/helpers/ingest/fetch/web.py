@@ -17,9 +17,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-SECONDS_WITHOUT_AN_ANSWER = 60
+SECONDS_TO_CONNECT, SECONDS_WITHOUT_AN_ANSWER = 15, 60
+TRIES_TO_CONNECT = 2  # again, before a server counts as not to be reached
 LONGEST_WAIT = 300  # seconds that a server may ask us to wait before it is asked again
 BLOCK = 1 << 16
+NOT_REACHED = "could not be reached"
 BUSY = (429, 500, 502, 503, 504)
 NOT_A_FILE = re.compile(r"application/(json|[\w.+-]*\+json|xml|pdf)|text/xml|(image|audio|video)/.*")
 # Addresses that answer what was asked, or break off: a request to go on where we were may help.
@@ -60,6 +62,7 @@ class Web:
         self.session = requests.Session()
         again = Retry(
             total=retries,
+            connect=min(retries, TRIES_TO_CONNECT),
             status_forcelist=BUSY,
             backoff_factor=backoff,
             respect_retry_after_header=True,
@@ -102,9 +105,10 @@ class Web:
         """An answer whose body is still to be read. Raises `NotFetched`."""
         host = urlsplit(url).netloc
         if host in self._silent:
-            raise Unreachable(f"{self._silent[host]} (tried for another file, not again)")
+            raise Unreachable(self._silent[host])
         try:
-            answer = self.session.get(url, headers=headers, stream=True, timeout=SECONDS_WITHOUT_AN_ANSWER)
+            patience = (SECONDS_TO_CONNECT, SECONDS_WITHOUT_AN_ANSWER)
+            answer = self.session.get(url, headers=headers, stream=True, timeout=patience)
         except BROKEN as error:
             self._silent[host] = in_words(error, host)
             raise Unreachable(self._silent[host]) from error
@@ -239,8 +243,5 @@ def in_words(error: Exception, host: str) -> str:
             "REQUESTS_CA_BUNDLE or SSL_CERT_FILE"
         )
     if isinstance(error, requests.exceptions.Timeout):
-        return f"{host} could not be reached: no answer within {SECONDS_WITHOUT_AN_ANSWER} seconds"
-    return (
-        f"{host} could not be reached: is this machine on line? Behind a proxy, set HTTPS_PROXY "
-        f"({error.__class__.__name__})"
-    )
+        return f"{host} {NOT_REACHED}: no answer in time"
+    return f"{host} {NOT_REACHED}"
