@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
+LATEST ?= data/raw
 # The sample fitted once for the tests, and again only where the code that fits it has changed.
 export ABIE_FITTED ?= $(CURDIR)/build/fitted
 
-.PHONY: house run test test-all real explore bench bench-method check sample notebooks params lock clean help
+.PHONY: house run test test-all real latest explore bench bench-method check sample notebooks params lock clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
@@ -35,6 +36,11 @@ test-all: test  ## and the slow ones: kills, and the real data when ../shared/op
 real: $(READY)  ## the real thing: make real DATA=../shared/open-data
 	@test -n "$(DATA)" || { echo "Say where the official files are: make real DATA=../shared/open-data"; exit 2; }
 	$(BIN)/abie run --data "$(DATA)" --out outputs/real --all --jobs $(JOBS)
+
+latest: $(READY)  ## fetch the newest official files and run the release that they allow: England and nine regions (needs the internet)
+	$(BIN)/abie fetch --to "$(LATEST)" --refresh || echo "Not everything came (see above): going on with what is here."
+	@release=$$($(BIN)/abie fetch --to "$(LATEST)" --which-release) || { echo "$$release"; exit 1; }; set -x; \
+	$(BIN)/abie run --data "$(LATEST)" --release "$$release" --out outputs/latest --all --jobs $(JOBS)
 
 check: $(READY)  ## recognise, validate and reconcile files without a run: make check DATA=../shared/open-data
 	$(BIN)/abie check "$(or $(DATA),data/sample)"

@@ -90,7 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--release", metavar="YEAR", help="academic year like 2022-23")
     check.set_defaults(do="check")
 
-    fetch = commands.add_parser("fetch", help="download the catalogue's editions, with checksums")
+    fetch = commands.add_parser(
+        "fetch",
+        help="download the official files, the newest or one release's",
+        description="Bring the official files of the catalogue: the newest editions, those of one release, or "
+        "the very ones of a lock file. What is here is never written over.",
+    )
     fetch.add_argument(
         "--to",
         type=Path,
@@ -98,8 +103,36 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where to put them (default: data/raw)",
     )
+    fetch.add_argument("--release", metavar="YEAR", help="academic year like 2023-24 (default: the newest)")
+    fetch.add_argument(
+        "--only",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this one, as --list names them (may be given several times)",
+    )
+    fetch.add_argument(
+        "--refresh", action="store_true", help="look for newer editions of what is here already"
+    )
+    fetch.add_argument(
+        "--locked",
+        action="store_true",
+        help="the very files of the lock file, or what the publisher has changed since",
+    )
+    fetch.add_argument(
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        help="another lock file (default: .fetched.lock.json in the folder)",
+    )
     fetch.add_argument(
         "--catalogue", type=Path, default=CATALOGUE, metavar="FILE", help="another catalogue of editions"
+    )
+    fetch.add_argument("--list", action="store_true", help="print names and addresses; fetch nothing")
+    fetch.add_argument(
+        "--which-release",
+        action="store_true",
+        help="print the newest release that the fetched files allow; fetch nothing",
     )
     fetch.set_defaults(do="fetch")
 

@@ -142,11 +142,9 @@ def check(args: argparse.Namespace) -> bool:
 
 
 def fetch(args: argparse.Namespace) -> bool:
-    from helpers.ingest import catalogue
+    from helpers.ingest.fetch import command as fetching
 
-    report = catalogue.fetch(catalogue.read_catalogue(args.catalogue), args.to.expanduser().resolve())
-    console.print(str(report), markup=False)
-    return report.ok
+    return fetching.run(args, console)
 
 
 def school(args: argparse.Namespace) -> bool:
