@@ -19,7 +19,8 @@ from helpers.model.features import design
 from helpers.peers.kept_peers import keep
 from helpers.peers.naming import name_schools
 
-CHUNK = 400  # schools compared with all others at a time: memory, not results
+CHUNK = 400  # most schools compared with all others at a time: memory, not results
+CELLS = 3_000_000  # most distances held at a time: 24 MB an array, whatever the size of the country
 WIDER = {
     "infant": ["primary"],
     "junior": ["primary"],
@@ -160,8 +161,9 @@ def _search(
                 pool = np.sort(np.concatenate([pool, others]))
                 code = f"{code}, {wider}" if code else f"widened: {name} with {wider}"
         where = {p: i for i, p in enumerate(pool)}
-        for start in range(0, len(members), CHUNK):
-            rows = members[start : start + CHUNK]
+        step = max(1, min(CHUNK, CELLS // len(pool)))
+        for start in range(0, len(members), step):
+            rows = members[start : start + step]
             penalty = np.where(region[rows][:, None] == region[pool][None, :], 0.0, region_penalty**2)
             barred = [
                 np.array(  # type: ignore[type-var]
@@ -251,26 +253,19 @@ def find_peers(
             f"the baseline holds schools that the register does not assess, for example {min(strangers)}: "
             "build both from the same run"
         )
-    mine, theirs = info.loc[pairs["urn"]], info.loc[pairs["peer_urn"]]
-    pairs["same_region"] = mine["region_name"].to_numpy() == theirs["region_name"].to_numpy()
-    pairs["km"] = (
-        np.hypot(
-            mine["easting"].to_numpy("float64") - theirs["easting"].to_numpy("float64"),
-            mine["northing"].to_numpy("float64") - theirs["northing"].to_numpy("float64"),
-        )
-        / 1000.0
-    )
-    b = baseline.set_index("urn")[["baseline_pct", "sd_pp"]]
-    own, other = b.loc[pairs["urn"]].to_numpy(), b.loc[pairs["peer_urn"]].to_numpy()
+    # Millions of pairs: what is needed of a school is looked up by its place, never as a row of a frame.
+    mine, theirs = info.index.get_indexer(pairs["urn"]), info.index.get_indexer(pairs["peer_urn"])
+    region = pd.factorize(info["region_name"])[0]
+    place = info[["easting", "northing"]].to_numpy("float64")
+    pairs["same_region"] = (region[mine] == region[theirs]) & (region[mine] >= 0)
+    pairs["km"] = np.hypot(*(place[mine] - place[theirs]).T) / 1000.0
+    b = baseline.set_index("urn")[["baseline_pct", "sd_pp"]].reindex(info.index).to_numpy()
+    own, other = b[mine], b[theirs]
     last = pairs[pairs["rank"] == p.peers_k].set_index("urn")["distance"]
     reach = pairs["urn"].map(last).fillna(np.inf) * p.near_equal
     pairs = pairs.assign(better=own[:, 0] - other[:, 0] > p.named_z * np.hypot(own[:, 1], other[:, 1]))
-    before = (
-        set()
-        if frozen is None
-        else set(map(tuple, frozen.loc[frozen["named"], ["urn", "peer_urn"]].to_numpy()))
-    )
-    pairs["was_named"] = [pair in before for pair in zip(pairs["urn"], pairs["peer_urn"], strict=True)]
+    before = frozen[frozen["named"]] if frozen is not None else pairs.head(0)
+    pairs["was_named"] = _pair(pairs).isin(_pair(before))
     pairs = pairs[
         (pairs["rank"] <= p.peers_k) | (pairs["distance"] <= reach) | pairs["was_named"]
     ].reset_index(drop=True)
@@ -289,6 +284,11 @@ def find_peers(
         summary,
         thresholds,
     )
+
+
+def _pair(pairs: pd.DataFrame) -> pd.Series:
+    """The two schools of each pair as one number: URNs have six digits."""
+    return pairs["urn"].astype("int64") * 1_000_000 + pairs["peer_urn"].astype("int64")
 
 
 def _thresholds(peers: pd.DataFrame, shares: list[float]) -> pd.DataFrame:
