@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -203,8 +203,9 @@ def _order(
     to = Path(to)
     to.mkdir(parents=True, exist_ok=True)
     for left in to.glob(f"{TEMPORARY}*"):  # of a command that was killed, where nobody writes any more
-        if time.time() - max(path.stat().st_mtime for path in (left, *left.glob("*"))) > AN_HOUR:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):  # another command clears away too
+            if time.time() - max(path.stat().st_mtime for path in (left, *left.glob("*"))) > AN_HOUR:
+                shutil.rmtree(left, ignore_errors=True)
     held = Lock(Path(lock) if lock else to / locks.NAME)
     release = academic_year(release) or "" if release else ""
     order = _Order(to, held, Web(retries, backoff), release, refresh, today or date.today(), console)
