@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -44,7 +44,7 @@ from helpers.ingest.fetch.web import NOT_REACHED, NotFetched, NotThere, Stream, 
 from helpers.ingest.readers import examine
 
 TEMPORARY, FORMER = ".fetch-", ".former-"
-A_DAY = 24 * 3600
+AN_HOUR = 3600
 LEADING = "absence_ees"  # the dataset whose newest year is the release that the others are fetched for
 OFF_LINE = "Is this machine on line? Behind a proxy, set HTTPS_PROXY."
 STATES = {
@@ -202,9 +202,10 @@ def _order(
         raise BadParameters(f"--release {release}: an academic year like 2023-24 is needed")
     to = Path(to)
     to.mkdir(parents=True, exist_ok=True)
-    for left in to.glob(f"{TEMPORARY}*"):
-        if time.time() - left.stat().st_mtime > A_DAY:  # of a command that was killed
-            shutil.rmtree(left, ignore_errors=True)
+    for left in to.glob(f"{TEMPORARY}*"):  # of a command that was killed, where nobody writes any more
+        with suppress(OSError):  # another command clears away too
+            if time.time() - max(path.stat().st_mtime for path in (left, *left.glob("*"))) > AN_HOUR:
+                shutil.rmtree(left, ignore_errors=True)
     held = Lock(Path(lock) if lock else to / locks.NAME)
     release = academic_year(release) or "" if release else ""
     order = _Order(to, held, Web(retries, backoff), release, refresh, today or date.today(), console)
@@ -323,7 +324,7 @@ def _bring(row: dict, address: Address, order: _Order, steps_back: int) -> Fetch
     same = next((e for e in order.lock.entries.values() if e.address == address.url), None)
     same = same if same and same.name == (row["name"] or row["file"]) and is_here(same, order.to) else None
     with tempfile.TemporaryDirectory(dir=order.to, prefix=TEMPORARY) as folder:
-        path = Path(folder) / Path(row["file"]).name
+        path = Path(folder) / f".{Path(row['file']).name}"
         kept, sent = _download(address.url, want, path, order, same)
         refuse_unreadable(kept.years if row["years"] else [], order.release)
         _refuse_another_file(row, path, kept)
@@ -341,7 +342,7 @@ def _bring(row: dict, address: Address, order: _Order, steps_back: int) -> Fetch
 def _download(
     url: str, want: Wanted, path: Path, order: _Order, same: Entry | None = None
 ) -> tuple[Kept, list[Stream]]:
-    with _bar(order, path.name) as told:
+    with _bar(order, path.name.lstrip(".")) as told:
         if "offset" in tokens(url):
             return keep_pages(
                 lambda offset: order.web.stream(filled(url, {"offset": str(offset)}), "map", told), path
@@ -468,7 +469,7 @@ def _locked(entry: Entry, order: _Order) -> Fetched:
     years = tuple(entry.years) if entry.of_years else ()
     want = Wanted(columns, columns or (), "", years, entry.member)
     with tempfile.TemporaryDirectory(dir=order.to, prefix=TEMPORARY) as folder:
-        path = Path(folder) / target.name
+        path = Path(folder) / f".{target.name}"
         try:
             kept, sent = _download(entry.address, want, path, order)
         except (NotFetched, OSError) as error:
