@@ -1,4 +1,4 @@
-"""The table of bars as one page that stands alone."""
+"""The table of criteria as one page that stands alone."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def render(
     moves: pd.DataFrame,
     sample: bool,
 ) -> str:
-    """A page of all bars with value, bar, number of schools and chance level, then what was compared. Frames
-    as in `evaluate.bars.Evaluation`; `moves`: what, median_pp, p95_pp, p99_pp, largest_pp.
+    """A page of all criteria with value, what was wanted, number of schools and chance level, then what was compared. Frames
+    as in `evaluate.backtests.stage.Evaluation`; `moves`: what, median_pp, p95_pp, p99_pp, largest_pp.
     """
     groups = [
         {
@@ -73,7 +73,7 @@ def render(
     ]
     return (
         environment()
-        .get_template("bars.html")
+        .get_template("criteria.html")
         .render(
             groups=groups,
             tables=tables,
