@@ -26,8 +26,9 @@ def render(
     moves: pd.DataFrame,
     sample: bool,
 ) -> str:
-    """A page of all criteria with value, what was wanted, number of schools and chance level, then what was compared. Frames
-    as in `evaluate.backtests.stage.Evaluation`; `moves`: what, median_pp, p95_pp, p99_pp, largest_pp.
+    """A page of all criteria with value, what was wanted, number of schools and chance level, then what was
+    compared. Frames as in `evaluate.backtests.stage.Evaluation`; `moves`: what, median_pp, p95_pp, p99_pp,
+    largest_pp.
     """
     groups = [
         {
