@@ -179,7 +179,16 @@ def test_the_panel_filters_peers_and_says_why_one_is_similar(panel):
     panel.peer.value = panel.peer.options[1][1]
     assert "Share of distance" in panel.why.value
     panel.school.value = "No such school"
-    assert "Choose a school" in panel.one.value and panel.why.value == ""
+    assert "No school with a minimum" in panel.one.value and panel.why.value == ""
+
+
+def test_words_that_only_one_school_has_are_enough_to_find_it(panel):
+    panel.back()
+    name = panel.school.options[0]
+    panel.school.value = " ".join(reversed(name.rpartition(" (")[0].lower().replace(",", "").split()))
+    assert panel.urn == int(name.rpartition("(")[2].rstrip(")")) or len(panel.matches()) > 1
+    panel.school.value = "school"
+    assert panel.urn is None and "schools have this in their name. Choose one" in panel.one.value
 
 
 def test_the_panel_takes_a_urn_alone_and_shows_no_nan(panel):

@@ -131,6 +131,15 @@ class Panel:
         self.peer.observe(lambda _: self.show_why(), "value")
         self.reset.on_click(lambda _: self.back())
 
+    def _not_one(self) -> str:
+        """What to do where the words typed name no school, or several."""
+        count = len(self.matches())
+        if not self.school.value:
+            return ""
+        if count > 1:
+            return f"<p>{words.number(count)} schools have this in their name. Choose one from the list.</p>"
+        return "<p>No school with a minimum has this name or number in this region.</p>"
+
     def _elsewhere(self) -> None:
         """Another region: its schools on offer, and everything on show again."""
         self._offer_schools()
@@ -145,10 +154,19 @@ class Panel:
 
     @property
     def urn(self) -> int | None:
-        """The school on show: from `Name, LA (URN)` or a URN alone; None when it has no minimum."""
-        digits = self.school.value.rstrip(") ").rsplit("(", 1)[-1].strip()
+        """The school on show: from `Name, LA (URN)`, a URN alone, or words that only one school's name has;
+        None when it has no minimum.
+        """
+        found = self.matches()
+        told = found[0] if len(found) == 1 else self.school.value
+        digits = told.rstrip(") ").rsplit("(", 1)[-1].strip()
         urn = int(digits) if digits.isdigit() else None
         return urn if urn in set(self.before.expectations["urn"].tolist()) else None
+
+    def matches(self) -> list[str]:
+        """The options that hold every word typed, in any order."""
+        wanted = self.school.value.casefold().split()
+        return [name for name in self.school.options if all(word in name.casefold() for word in wanted)]
 
     def changes(self) -> dict:
         """The parameters that differ from the run's."""
@@ -222,7 +240,7 @@ class Panel:
         """How the chosen school's ask is made, before and now, and its similar schools."""
         urn = self.urn
         if urn is None:
-            self.one.value = "<p>Choose a school with a minimum.</p>" if self.school.value else ""
+            self.one.value = self._not_one()
             self.peers.value = self.why.value = ""
             return
         rows = what_if.parts(self.before, self.now, urn)
