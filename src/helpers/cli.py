@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         help="also in large print (16 points), as <urn>-large.pdf",
     )
     run.add_argument(
+        "--group",
+        action="store_true",
+        help="let your group read the results; else only you can (on systems that know such rights)",
+    )
+    run.add_argument(
         "--no-warm",
         action="store_true",
         help="a plain kernel for every notebook, instead of one forked from a process that has loaded the "
@@ -275,6 +280,7 @@ def main(argv: list[str] | None = None) -> int:
     from helpers.base.faults import DataRefused, NotFound
     from helpers.base.params import BadParameters
 
+    before = os.umask(0o027 if getattr(args, "group", False) else 0o077)
     try:
         return OK if getattr(commands, args.do)(args) else FAILED
     except BadParameters as error:
@@ -289,6 +295,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         commands.console.print("Stopped. What was finished is kept; the same command goes on from there.")
         return FAILED
+    finally:
+        os.umask(before)
 
 
 if __name__ == "__main__":

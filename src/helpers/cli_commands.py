@@ -185,6 +185,7 @@ def sweep(args: argparse.Namespace) -> bool:
 
 
 def compare(args: argparse.Namespace) -> bool:
+    from helpers.base.sheet_safe import guarded_frame
     from helpers.base.store import atomic_file
     from helpers.explore import compare
 
@@ -192,7 +193,7 @@ def compare(args: argparse.Namespace) -> bool:
     changed = compare.schools_differ(before, after)
     if args.csv:
         with atomic_file(args.csv) as temporary:
-            changed.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
+            guarded_frame(changed).to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
     console.print(
         compare.in_words(before, after, compare.papers_differ(before, after), changed), markup=False
     )

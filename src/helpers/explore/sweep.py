@@ -16,6 +16,7 @@ import pandas as pd
 
 from helpers.base.fifths import fifths
 from helpers.base.params import BadParameters, Parameters, make, slug
+from helpers.base.sheet_safe import guarded_frame
 from helpers.base.store import atomic_folder
 from helpers.base.text import number, pct, signed
 from helpers.base.years import year_after, year_words
@@ -160,7 +161,9 @@ def write(run: Parameters, frame: pd.DataFrame) -> Path:
     names = [name for name in frame if name not in (*MEASURES, "note", "now")]
     about = {name: Parameters.model_fields[name].description or name for name in names}
     with atomic_folder(to) as folder:
-        frame.to_csv(folder / "sweep.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+        guarded_frame(frame).to_csv(
+            folder / "sweep.csv", index=False, encoding="utf-8-sig", lineterminator="\n"
+        )
         (folder / "assets").mkdir()
         (folder / "assets" / "pack.css").write_bytes((ASSETS / "pack.css").read_bytes())
         page = (

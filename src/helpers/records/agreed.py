@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
+from helpers.base.sheet_safe import unguarded
 
 RECORDS = ("urn", "kind", "value", "date", "reason", "recorded_by")
 DECISIONS = ("urn", "decision", "decided_by", "date", "reason")
@@ -52,7 +53,7 @@ class _Sheet:
                 )
             self.rows, start = [], 2
             for cells in lines:
-                if any(c.strip() for c in cells):
+                if any(unguarded(c.strip()) for c in cells):
                     if len(cells) != len(header):
                         wrong = f"{len(cells)} cells where the header has {len(header)}"
                         raise DataRefused(self.fault(start, "", "", wrong, "Quote text that holds commas."))

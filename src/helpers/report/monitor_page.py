@@ -13,6 +13,7 @@ import pandas as pd
 
 from helpers.base import text as words
 from helpers.base.params import Parameters
+from helpers.base.sheet_safe import guarded_frame
 from helpers.base.store import atomic_folder
 from helpers.base.text import number, pct, plural, signed
 from helpers.base.years import year_words
@@ -156,7 +157,7 @@ def write_monitor(
     with atomic_folder(to) as folder:
         (folder / "assets").mkdir()
         shutil.copy(ASSETS / "pack.css", folder / "assets" / "pack.css")
-        sheet.to_csv(
+        guarded_frame(sheet).to_csv(
             folder / CSV, index=False, encoding="utf-8-sig", lineterminator="\n", date_format="%Y-%m-%d"
         )
         made = {

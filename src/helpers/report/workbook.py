@@ -10,6 +10,7 @@ import gptables as gpt
 import pandas as pd
 
 from helpers.base import contract, text
+from helpers.base.sheet_safe import guarded_frame
 from helpers.base.years import year_after, year_words
 from helpers.report import quality, sheets
 from helpers.report.inputs import PackInputs
@@ -304,8 +305,8 @@ def write_csv_files(inputs: PackInputs, frame: pd.DataFrame, schools: Path, peer
     With a byte-order mark, so that Excel reads accents.
     """
     columns = [name for name in dict.fromkeys(SCHOOLS + EXPECTATIONS) if name in frame]
-    frame[columns].to_csv(schools, index=False, encoding="utf-8-sig", lineterminator="\n")
+    guarded_frame(frame[columns]).to_csv(schools, index=False, encoding="utf-8-sig", lineterminator="\n")
     similar = peer_frame(inputs)[PEERS]
-    similar.assign(km=similar["km"].round(1)).to_csv(
+    guarded_frame(similar.assign(km=similar["km"].round(1))).to_csv(
         peers, index=False, encoding="utf-8-sig", lineterminator="\n"
     )

@@ -17,6 +17,7 @@ from helpers.base import text
 from helpers.base.faults import DataRefused, Fault
 from helpers.base.params import ENGLAND, REGIONS, slug
 from helpers.base.paths import DICTIONARY, ROOT, shown
+from helpers.base.sheet_safe import guarded_frame
 from helpers.base.store import file_hash, read_json
 from helpers.base.years import year_after, year_words
 from helpers.report import pdf, school
@@ -346,7 +347,7 @@ def _index(
 
 def _csv(frame: pd.DataFrame) -> bytes:
     """CSV that a spreadsheet opens with its letters right."""
-    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
+    return guarded_frame(frame).to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
 
 def _json(value: dict) -> str:
