@@ -5,12 +5,14 @@ and the pages made from them.
 from __future__ import annotations
 
 import csv
+from datetime import datetime
 
 import openpyxl
 import pandas as pd
 import pytest
 
 from helpers.base import contract
+from helpers.base.faults import DataRefused
 from helpers.base.params import DEFAULT, make
 from helpers.base.text import MARKING
 from helpers.ingest.readers.readings import empty
@@ -194,6 +196,32 @@ def test_the_sheet_filled_in_is_read_back_as_decisions(pages, tmp_path):
     filled.to_csv(tmp_path / "decisions.csv", index=False)
     read = agreed.read_decisions(tmp_path / "decisions.csv", routed.referrals)
     assert read["urn"].tolist() == [sheet["urn"].iloc[0]] and read["decision"].tolist() == ["wait"]
+
+
+def test_the_workbook_filled_in_with_excel_is_read_back_as_it_saves_it(pages, tmp_path):
+    folder, sheet, _, routed = pages
+    book = openpyxl.load_workbook(folder / "support" / support_page.BOOK)
+    page = book["Referrals"]
+    top = next(row[0].row for row in page.iter_rows() if row[0].value == "Unique Reference Number")
+    heads = [cell.value for cell in page[top]]
+    for name, value in zip(
+        heads[-4:], ["offer", "Zoë’s panel", datetime(2025, 11, 20), "agreed"], strict=True
+    ):
+        page.cell(top + 1, heads.index(name) + 1).value = value
+    book.save(tmp_path / "decisions.xlsx")
+    read = agreed.read_decisions(tmp_path / "decisions.xlsx", routed.referrals)
+    assert read["urn"].tolist() == [sheet["urn"].iloc[0]] and read["decision"].tolist() == ["offer"]
+    assert read["date"].tolist() == [pd.Timestamp(2025, 11, 20)] and read["decided_by"].tolist() == [
+        "Zoë’s panel"
+    ]
+    path = tmp_path / "decisions.csv"
+    lines = f"urn,decision,decided_by,date,reason\r\n{sheet['urn'].iloc[0]},wait,Zoë,24/11/2025,–\r\n"
+    path.write_bytes(lines.encode("cp1252"))
+    read = agreed.read_decisions(path, routed.referrals)
+    assert read["date"].tolist() == [pd.Timestamp(2025, 11, 24)] and read["decided_by"].tolist() == ["Zoë"]
+    (tmp_path / "decisions-b.xlsx").write_bytes(b"not a workbook")
+    with pytest.raises(DataRefused, match="not an Excel workbook"):
+        agreed.read_decisions(tmp_path / "decisions-b.xlsx", routed.referrals)
 
 
 def test_the_page_tells_minimum_and_ambition_apart(pages):

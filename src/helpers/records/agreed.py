@@ -6,28 +6,32 @@ attendance agreed, in %, not below the school's minimum) or `challenge` (value: 
 school holds to be right, or empty when the challenge is not about a figure). Decisions:
 `urn,decision,decided_by,date,reason`, also among other columns, so that the referral sheet can be filled in
 and read back; `decision` is `offer`, `no_offer` or `wait`, and a row where it is empty is not yet decided.
-Dates are written 2026-01-31. UTF-8, one header line.
+Dates are written 2026-01-31 or 31/01/2026 (day first). CSV as UTF-8 or as Excel saves it, or a workbook.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from datetime import date
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from helpers.base.faults import DataRefused, Fault
-from helpers.base.sheet_safe import unguarded
+from helpers.records.lines import Unreadable, lines_of
 
 RECORDS = ("urn", "kind", "value", "date", "reason", "recorded_by")
 DECISIONS = ("urn", "decision", "decided_by", "date", "reason")
 KINDS = ("ambition", "challenge")
 CHOICES = ("offer", "no_offer", "wait")
+# The headings of the referral workbook, in lower case.
+LABELS = {
+    "unique reference number": "urn",
+    "decision of a person (offer; no_offer; wait)": "decision",
+    "decided by": "decided_by",
+}
 
 
 class _Sheet:
@@ -38,39 +42,24 @@ class _Sheet:
     def __init__(self, path: Path, columns: tuple[str, ...], more: bool = False):
         self.name, self.faults = path.name, []
         try:
-            lines = csv.reader(StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-            header = [h.strip().lower() for h in next(lines, [])]
+            lines = lines_of(path, LABELS)
+            first, header = next(lines, (1, []))
             wanted = [h for h in header if h in columns] if more else header
             if sorted(wanted) != sorted(columns):
+                wrong = "the header is not the documented one"
                 raise DataRefused(
-                    self.fault(
-                        1,
-                        "",
-                        ",".join(header),
-                        "the header is not the documented one",
-                        f"Write: {','.join(columns)}",
-                    )
+                    self.fault(first, "", ",".join(header), wrong, f"Write: {','.join(columns)}")
                 )
-            self.rows, start = [], 2
-            for cells in lines:
-                if any(unguarded(c.strip()) for c in cells):
-                    if len(cells) != len(header):
-                        wrong = f"{len(cells)} cells where the header has {len(header)}"
-                        raise DataRefused(self.fault(start, "", "", wrong, "Quote text that holds commas."))
-                    self.rows.append((start, dict(zip(header, (c.strip() for c in cells), strict=True))))
-                start = lines.line_num + 1
+            self.rows = []
+            for row, cells in lines:
+                if len(cells) != len(header):
+                    wrong = f"{len(cells)} cells where the header has {len(header)}"
+                    raise DataRefused(self.fault(row, "", "", wrong, "Quote text that holds commas."))
+                self.rows.append((row, dict(zip(header, cells, strict=True))))
         except FileNotFoundError:
             raise DataRefused(self.fault(None, "", "", "there is no such file", "Check the path.")) from None
-        except UnicodeDecodeError:
-            raise DataRefused(
-                self.fault(None, "", "", "the file is not UTF-8 text", "Save it as CSV UTF-8.")
-            ) from None
-        except csv.Error as error:
-            raise DataRefused(
-                self.fault(
-                    None, "", "", f"the file is not readable as CSV: {error}", "Check its quotation marks."
-                )
-            ) from None
+        except Unreadable as error:
+            raise DataRefused(self.fault(None, "", "", str(error), error.do)) from None
 
     def fault(self, row: int | None, column: str, value: str, message: str, do: str) -> Fault:
         return Fault("hard", "record", message, self.name, row, column, value, do)
@@ -141,6 +130,10 @@ def _urn(text: str) -> int:
 
 
 def _day(text: str) -> date:
+    """2026-01-31, or 31/01/2026 as Excel writes it on a British computer."""
+    if british := re.fullmatch(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})", text):
+        day, month, year = map(int, british.groups())
+        return date(year, month, day)
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError
     return date.fromisoformat(text)

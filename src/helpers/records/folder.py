@@ -17,7 +17,12 @@ from helpers.base.faults import DataRefused, Fault
 from helpers.base.paths import shown
 from helpers.records import agreed, own_extract, recorded_shocks
 
-AGREED, DECISIONS, SHOCKS, EXTRACTS = "agreed.csv", "decisions*.csv", "recorded-shocks.csv", "own-extracts"
+AGREED, DECISIONS, SHOCKS, EXTRACTS = (
+    "agreed.csv",
+    "decisions*.csv or .xlsx",
+    "recorded-shocks.csv",
+    "own-extracts",
+)
 RESULTS = ("agreed", "recorded_shocks", "own_weeks", "record_files")
 
 
@@ -66,7 +71,7 @@ def read_decisions(folder: Path, referrals: pd.DataFrame) -> pd.DataFrame | None
 
     Raises `DataRefused` for what that reader refuses, and for a school on which two files decide.
     """
-    paths = sorted(folder.glob(DECISIONS))
+    paths = _decisions(folder)
     if not paths:
         return None
     out = pd.concat(
@@ -91,6 +96,12 @@ def read_decisions(folder: Path, referrals: pd.DataFrame) -> pd.DataFrame | None
     return out.drop(columns="file")
 
 
+def _decisions(folder: Path) -> list[Path]:
+    """Files of decisions, as CSV or as workbooks; what Excel locks while it has one open is none."""
+    found = [*folder.glob("decisions*.csv"), *folder.glob("decisions*.xlsx")]
+    return sorted(path for path in found if not path.name.startswith("~$"))
+
+
 def _refuse_unknown_files(folder: Path) -> None:
     """A misspelt name would be passed over in silence, and somebody's challenge with it."""
     if not folder.is_dir():
@@ -103,11 +114,11 @@ def _refuse_unknown_files(folder: Path) -> None:
     known = {
         folder / AGREED,
         folder / SHOCKS,
-        *folder.glob(DECISIONS),
+        *_decisions(folder),
         *own_extract.find_own_extracts(folder),
     }
     todo = (
-        f"Files here: {AGREED}, {DECISIONS}, {SHOCKS}, and CSV files in the folder {EXTRACTS}. Rename "
+        f"Files here: {AGREED}, {DECISIONS} (or .xlsx), {SHOCKS}, and CSV files in the folder {EXTRACTS}. Rename "
         "it or take it out."
     )
     faults = [
