@@ -39,7 +39,8 @@ TECHNICAL = {
         "SMALLEST_ERROR": "keeps a logarithm finite",
         "ONE_SD": "the normal distribution",
     },
-    "peers/search.py": {"CHUNK": "memory, not results"},
+    "peers/search.py": {"CHUNK": "memory, not results", "CELLS": "memory, not results"},
+    "records/lines.py": {"MOST_ROWS": "more is no table of decisions"},
     "expectations/formula.py": {
         "LEAST_SPECIAL": "too few pairs to fit a width by size on; published years hold hundreds",
         "TINY": "floating point",

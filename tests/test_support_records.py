@@ -60,7 +60,7 @@ def test_a_documented_file_is_read(read):
         ("100000,ambition,0.95,2026-01-31,why,who", "value", "0.95", "below the school's minimum"),
         ("100002,ambition,95,2026-01-31,why,who", "urn", "100002", "no minimum in this release"),
         ("100000,challenge,-3,2026-01-31,why,who", "value", "-3", "not an attendance rate"),
-        ("100000,ambition,94.5,31/01/2026,why,who", "date", "31/01/2026", "not a date"),
+        ("100000,ambition,94.5,31.01.2026,why,who", "date", "31.01.2026", "not a date"),
         ("100000,ambition,94.5,2026-02-30,why,who", "date", "2026-02-30", "not a date"),
         ("100000,ambition,94.5,2026-03-02,why,who", "date", "2026-03-02", "in the future"),
         ("100000,ambition,94.5,2026-01-31,,who", "reason", "", "empty"),
@@ -99,7 +99,7 @@ def test_every_fault_is_told_at_once(read):
         ("urn,kind,value,date,reason\n", "header is not the documented one"),
         ("", "header is not the documented one"),
         (HEADER + "100000,ambition,94.5,2026-01-31,one, two,who\n", "7 cells"),
-        (HEADER.encode() + "100000,ambition,94.5,2026-01-31,é,who\n".encode("latin-1"), "not UTF-8"),
+        (HEADER.encode() + b"100000,ambition,94.5,2026-01-31,\x81,who\n", "neither UTF-8"),
         (HEADER + '100000,ambition,94.5,2026-01-31,"never closed,who\n', "not readable as CSV"),
     ],
 )

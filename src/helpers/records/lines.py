@@ -12,6 +12,7 @@ from pathlib import Path
 from helpers.base.sheet_safe import unguarded
 
 Line = tuple[int, list[str]]
+NO_VALUE = "[x]"  # how our own workbooks mark an empty cell
 MOST_ROWS = 100_000  # of a workbook: a sheet of decisions has hundreds
 
 
@@ -77,7 +78,7 @@ def _workbook(path: Path, labels: dict[str, str], needed: str) -> Iterator[Line]
 
 
 def _cell(value: object) -> str:
-    if value is None:
+    if value is None or value == NO_VALUE:
         return ""
     if isinstance(value, datetime | date):
         return f"{value:%Y-%m-%d}"
