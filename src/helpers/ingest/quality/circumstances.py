@@ -1,8 +1,8 @@
-"""Circumstances of schools: whether a column is there at all, says more than one thing, lies where it must, goes with
-itself in another census and with the columns that it is bound to.
+"""Circumstances of schools: whether a column is there at all, says more than one thing, lies where it must, goes
+with itself in another census and with the columns that it is bound to.
 
-Nothing here looks at absence. What is wrong with a whole column or an authority stops; one school's own jump is for
-a person.
+Nothing here looks at absence. What is wrong with a whole column or an authority stops; one school's own jump
+is for a person.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MAINSTREAM = ("primary", "secondary")
 
 @dataclass(frozen=True)
 class Bond:
-    """Two columns that go together: `own` of one frame, `other` of another frame (of the nearest other census where
-    `past`). `least`: rank correlation inside authorities below which rows are said to have slipped, by phase, with
-    what was measured as published and with every figure moved by a row; `level` and `la_level`: limits of the ratio
-    of means, of England and (as a factor) of an authority beside England's; `la`: rank correlation and z below
-    which an authority stops, None where authorities differ too much to be judged.
+    """Two columns that go together: `own` of one frame, `other` of another (of the nearest earlier census where
+    `past`). `least`: by phase, the rank correlation inside authorities below which rows are said to have slipped;
+    `level`, `la_level`: limits of the ratio of means, of England and (as a factor) of an authority beside
+    England's; `la`: rank correlation and z below which an authority stops, `la_slip`: whether one stops where the
+    row above or below fits; neither where authorities differ too much to be judged.
     """
 
     frame: str
@@ -326,7 +326,7 @@ def circumstance_findings(
 
 
 def column_of(readings: Readings, frame: str, column: str, year: str) -> pd.DataFrame:
-    """own (in file order: above, below too), of one year where the frame has years; index urn. Empty without rows."""
+    """own, above, below (`in_file_order`) of one year, where the frame has years. Index urn; may be empty."""
     rows = getattr(readings, frame)
     if "year" in rows:
         rows = rows[rows["year"] == year]
@@ -385,7 +385,9 @@ def _there(readings, frame: str, year: str, release: str) -> list[Finding]:
                 found += _blank_schools(rows, blank, column, place)
         if column.endswith("_pct") and ((values < 0) | (values > 100)).any():
             first = values[(values < 0) | (values > 100)]
-            words = f"{len(first):,} schools have a {column} outside 0 to 100 %, the first of them URN {first.index[0]}"
+            words = (
+                f"{len(first):,} schools have a {column} outside 0 to 100 %, the first URN {first.index[0]}"
+            )
             found.append(
                 make("out_of_range", words, urn=int(first.index[0]), value=f"{first.iloc[0]:g}", **place)
             )
@@ -416,7 +418,7 @@ def _one_value(values: pd.Series, la: pd.Series, column: str, place: dict, make)
     if column not in USUAL_PCT or USUAL_PCT[column] > 2:
         most = known.value_counts()
         if most.iloc[0] > ONE_VALUE * len(values):
-            words = f"{most.iloc[0]:,} of {len(values):,} mainstream schools have the same {column}, {most.index[0]:g}"
+            words = f"{most.iloc[0]:,} of {len(values):,} schools have the same {column}, {most.index[0]:g}"
             return [make("column_constant", words, value=f"{most.index[0]:g}", what_to_do=SHIFTED, **place)]
     if column not in (
         "roll",
@@ -471,8 +473,8 @@ def _bond(readings, bond: Bond, year: str, other_year: str, release: str) -> lis
         if paired.n < LEAST_SCHOOLS:
             continue
         what = f"{bond.own}, {phase} schools, {year_words(year)}"
-        if paired.rho < least:
-            words = f"{what}: it goes with {beside} at a rank correlation of only {paired.rho:.2f} inside authorities"
+        if not paired.rho >= least:  # missing where all figures are the same
+            words = f"{what}: it goes with {beside} at a rank correlation of only {paired.rho:.2f} within LAs"
             if paired.slipped > paired.rho + 0.2:
                 words += f", and at {paired.slipped:.2f} when every figure is moved by one row"
             words += ": rows were sorted, swapped or slipped, or a column is in another's place"
@@ -580,7 +582,7 @@ def _jumps(readings, release: str, tiny_roll: int) -> list[Finding]:
     none = main[(fsm - fsm6 > FSM_ABOVE) & (fsm6 == 0)]
     if len(none):
         words = (
-            f"{len(none)} schools with free meals now have none that ever had them in six years, the first of them "
+            f"{len(none)} schools with free meals now have none that ever had them in six years, the first "
             f"URN {none[0]}: the count leaves out their age groups"
         )
         todo = "Look at the share of free meals of these schools, not at the one of six years."
@@ -608,9 +610,8 @@ def _places(readings, register: pd.DataFrame | None) -> list[Finding]:
     found = []
     for name in ("deprivation", "establishments"):
         other = getattr(readings, name).drop_duplicates("urn").set_index("urn")
-        both = points[["easting", "northing", "file"]].join(
-            other[["easting", "northing"]], rsuffix="_other", how="inner"
-        )
+        theirs = other[["easting", "northing"]].add_suffix("_other")
+        both = points[["easting", "northing", "file"]].join(theirs, how="inner")
         apart = np.hypot(both["easting"] - both["easting_other"], both["northing"] - both["northing_other"])
         far = both.assign(km=apart / 1000)[apart > SAME_PLACE_M]
         if far.empty:
@@ -646,7 +647,7 @@ def _worst_la(odd: pd.Series, la: pd.Series | None) -> str:
 
 
 def _neighbourhoods(readings) -> list[Finding]:
-    """One neighbourhood has one rank: within the file by school, and beside the published list where it is there."""
+    """One neighbourhood has one rank: in the file by school, and beside the published list if it is there."""
     rows = readings.deprivation[readings.deprivation["lsoa11_code"].notna()]
     if rows.empty:
         return []

@@ -133,12 +133,10 @@ def _within_census(census: pd.DataFrame, year: str) -> list[Finding]:
         ("fsm6_roll", "roll"),
     ):
         found += _rows(census[census[part] > census[of]], part, f"more pupils in {part} than in {of}")
-    # Shares are computed from these counts, so they cannot be held against them: `circumstances` holds them against
-    # the school's own of another census.
+    # Shares are computed from these counts, so they cannot be held against them: `circumstances` holds them
+    # against the school's own of another census.
     sen = census["sen_support_pupils"] + census["ehcp_pupils"]
-    found += _rows(
-        census[sen > census["roll"]], "ehcp_pupils", "more pupils with SEN support or a plan than on roll"
-    )
+    found += _rows(census[sen > census["roll"]], "ehcp_pupils", "more pupils with SEN than on roll")
     estab = ~census["estab"].fillna("").str.fullmatch(r"\d{4}")
     found += _rows(census[estab], "estab", "the establishment number is not four digits")
     twice = census.duplicated(["la_code", "estab"]) & ~census.duplicated("urn")

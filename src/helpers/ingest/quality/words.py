@@ -145,8 +145,8 @@ VOCABULARY = {
 }
 TOLD_TWICE = ("sex_of_school", "admissions_policy", "denomination", "school_type")
 FAITHS_TOLD_ALIKE = ("No religious character", "Church of England", "Roman Catholic", "Muslim", "Jewish")
-# Of the schools that the register of schools puts under a word, the share that the census puts there: at least 0.93
-# (2022/23 beside 2026). In one authority more than half must be at odds.
+# Of the schools that the register of schools puts under a word, the share that the census puts there: at least
+# 0.93 (2022/23 beside 2026). In one authority more than half must be at odds.
 AGREE, LEAST_TOLD, LA_AGREE, LEAST_IN_LA = 0.8, 10, 0.5, 6
 IN_NAMES = {"Church of England": r"\bc ?of ?e\b|church of england", "Roman Catholic": r"catholic|\brc\b"}
 NAMED = 0.9  # of the schools with a faith in their name, the share of that faith: 0.988 and 0.994
@@ -184,7 +184,7 @@ def _unknown(detail, column: str, words: Words, place: dict) -> list[Finding]:
     return [
         make(
             "unknown_word",
-            f"{word!r} is no known word for {column} ({len(rows):,} schools, the first of them URN {rows['urn'].iloc[0]})",
+            f"{word!r} is no known word for {column} ({len(rows):,} schools, first URN {rows['urn'].iloc[0]})",
             row=whole(rows["row"].iloc[0]),
             urn=whole(rows["urn"].iloc[0]) if len(rows) == 1 else None,
             value=str(word),
@@ -202,7 +202,9 @@ def _blank(main, column: str, words: Words, place: dict) -> list[Finding]:
         return []
     found = []
     if blank.mean() > words.most_blank:
-        text = f"{100 * blank.mean():.1f} % of mainstream schools have no {column}; usual is {100 * words.blank:.1f} %"
+        text = (
+            f"{100 * blank.mean():.1f} % of the schools have no {column}; usual is {100 * words.blank:.1f} %"
+        )
         found.append(hard("column_blank", text, what_to_do=SHIFTED, **place))
     elif main[column].nunique() == 1 and len(main) > 100:
         text = f"every school has the {column} {main[column].dropna().iloc[0]!r}"
@@ -229,8 +231,10 @@ def _at_odds(main, told, column: str, place: dict) -> list[Finding]:
     found = []
     for word, rows in both.groupby("told"):
         if len(rows) >= LEAST_TOLD and 1 - rows["odd"].mean() < AGREE:
-            text = f"only {100 * (1 - rows['odd'].mean()):.0f} % of the {len(rows):,} schools that the register of "
-            text += f"schools calls {word!r} are so here"
+            text = (
+                f"only {100 * (1 - rows['odd'].mean()):.0f} % of the {len(rows):,} schools that the register "
+            )
+            text += f"of schools calls {word!r} are so here"
             found.append(hard("words_at_odds", text, value=str(word), what_to_do=SHIFTED, **place))
     found += _las_at_odds(both, place)
     if not found and column in ("sex_of_school", "admissions_policy"):
@@ -274,8 +278,10 @@ def _rural(main, told, place: dict) -> list[Finding]:
     for is_rural, rows in both.groupby(rural):
         if len(rows) >= LEAST_TOLD and 1 - rows["odd"].mean() < AGREE - 0.2:
             word = "rural" if is_rural else "urban"
-            text = f"only {100 * (1 - rows['odd'].mean()):.0f} % of the {len(rows):,} schools that the register of "
-            text += f"schools calls {word} are so here"
+            text = (
+                f"only {100 * (1 - rows['odd'].mean()):.0f} % of the {len(rows):,} schools that the register "
+            )
+            text += f"of schools calls {word} are so here"
             found.append(hard("words_at_odds", text, value=word, what_to_do=SHIFTED, **place))
     return found + _las_at_odds(both, place)
 
@@ -288,7 +294,7 @@ def _names(main: pd.DataFrame, place: dict) -> list[Finding]:
         right = named["denomination"].fillna("").str.contains(faith, regex=False)
         odd |= (~right).reindex(main.index, fill_value=False)
         if len(named) >= LEAST_TOLD and right.mean() < NAMED:
-            text = f"only {100 * right.mean():.0f} % of the {len(named):,} schools with {faith} in their name have it"
+            text = f"only {100 * right.mean():.0f} % of {len(named):,} schools with {faith} in their name have it"
             found.append(hard("words_at_odds", text, value=faith, what_to_do=SHIFTED, **place))
     by = pd.DataFrame({"odd": odd, "la_code": main["la_code"]})
     faiths = main["school_name"].fillna("").str.contains("|".join(IN_NAMES.values()), case=False, regex=True)
@@ -345,7 +351,7 @@ def _types(detail: pd.DataFrame, file: str, release: str) -> list[Finding]:
 
 
 def _middle(detail: pd.DataFrame, file: str, release: str) -> list[Finding]:
-    """Schools labelled middle end before Year 11, and schools of middle age are labelled: 9 of 104 and 2 others are not."""
+    """Schools labelled middle end before Year 11 (95 of 104 do), and such schools are so labelled (all but 2)."""
     early = detail[[f"pupils_year_{n}" for n in (4, 5, 6)]].sum(axis=1)
     late = detail[["pupils_year_10", "pupils_year_11"]].sum(axis=1)
     middle = detail[["pupils_year_7", "pupils_year_8"]].sum(axis=1)

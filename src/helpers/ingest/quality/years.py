@@ -41,6 +41,8 @@ LOST_SHARE, LOST_IN_LA = (
     0.02,
     (3, 0.3),
 )  # schools of the year before without a figure: 0.9 %; in an authority 3
+MOST_BLANK = {"absence_pct": 0.05, "persistent_pct": 0.15}  # of a publication's rows: 0.0 and 4.1 %
+ONE_VALUE_LA = 0.6  # share of an authority's schools with the same figure: at most half
 PANDEMIC = ("2019-20", "2020-21")  # no full year, and Covid sessions: told, never a reason to stop
 
 
@@ -62,8 +64,9 @@ def yearly_findings(readings: Readings, registers: dict[str, pd.DataFrame], rele
         key: rows.set_index("urn")[["absence_pct", "file", "row", "possible_sessions"]]
         for key, rows in figures.groupby(["publication", "year"])
     }
-    found: list[Finding] = []
+    found = _blank(readings, release) + _stands_in(readings, registers)
     for key in columns:
+        found += _same_in_la(key, columns[key], about, release)
         found += _against_own_years(key, columns, about, release)
         if key[1] not in registers:
             found += _movement(key, columns[key], readings, registers, about, release)
@@ -77,6 +80,64 @@ def schools_of(readings: Readings) -> pd.DataFrame:
     return rows.drop_duplicates("urn", keep="last").set_index("urn")
 
 
+def _blank(readings, release: str) -> list[Finding]:
+    """Years of a publication whose rows are there and whose figures are not."""
+    found = []
+    empty = readings.absence_national[~readings.absence_national["year"].isin(readings.absence["year"])]
+    for year, rows in empty.groupby("year"):
+        words = f"the national rows of {year_words(year)} are there, and no school has a figure"
+        place = dict(file=rows["file"].iloc[0], year=year, column="absence_pct", what_to_do=DOWNLOAD)
+        found.append((hard if rests_on(year, release) else flag)("column_blank", words, **place))
+    for (_, year), rows in readings.absence.groupby(["publication", "year"]):
+        make = hard if rests_on(year, release) else flag
+        for column in ("absence_pct", "persistent_pct"):
+            blank = rows[column].isna()
+            if column == "persistent_pct" and (rows["publication"] != "performance_tables").all():
+                continue
+            if blank.mean() > MOST_BLANK[column] and len(rows) >= LEAST_SCHOOLS:
+                words = f"{blank.sum():,} of {len(rows):,} schools have no {column} in {year_words(year)}"
+                place = dict(file=rows["file"].iloc[0], year=year, column=column)
+                found.append(make("column_blank", words, what_to_do=DOWNLOAD, **place))
+    return found
+
+
+def _stands_in(readings, registers: dict[str, pd.DataFrame]) -> list[Finding]:
+    """Years with a gate of their own whose figures come from the other publication alone."""
+    rows = readings.absence[readings.absence["absence_pct"].notna()]
+    there = rows.groupby("year")["publication"].agg(set)
+    found = []
+    for year in registers:
+        if there.get(year) and "performance_tables" not in there[year]:
+            file = rows.loc[rows["year"] == year, "file"].iloc[0]
+            words = (
+                f"the performance tables of {year_words(year)} are not there: another publication stands in"
+            )
+            todo = (
+                "Add the file by school of the performance tables, or accept the other publication's schools."
+            )
+            found.append(flag("other_publication", words, file=file, year=year, what_to_do=todo))
+    return found
+
+
+def _same_in_la(key: tuple[str, str], mine: pd.DataFrame, about: pd.DataFrame, release: str) -> list[Finding]:
+    """Authorities in which most schools of a phase have one and the same figure."""
+    year = key[1]
+    rows = mine.join(about[["phase", "la_code"]], how="inner")
+    groups = rows.groupby(["la_code", "phase"])["absence_pct"]
+    n, most = groups.size(), groups.agg(lambda s: s.value_counts().iloc[0])
+    make = hard if rests_on(year, release) else flag
+    place = dict(file=mine["file"].mode().iloc[0], year=year, column="absence_pct", what_to_do=SHIFTED)
+    return capped(
+        make(
+            "column_constant",
+            f"LA {la}: {most[la, phase]} of {n[la, phase]} {phase} schools have the same figure",
+            la_code=str(la),
+            **place,
+        )
+        for la, phase in n.index[(n >= LEAST_IN_LA) & (most > ONE_VALUE_LA * n)]
+    )
+
+
 def _against_own_years(key: tuple[str, str], columns: dict, about: pd.DataFrame, release: str) -> list:
     year, mine = key[1], columns[key]
     file = mine["file"].mode().iloc[0]
@@ -88,13 +149,14 @@ def _against_own_years(key: tuple[str, str], columns: dict, about: pd.DataFrame,
         rows = ordered[ordered.index.isin(about.index[about["phase"] == phase])]
         pairs = _pairs(year, rows, columns, about)
         near = {y: p for y, p in pairs.items() if abs(years_between(y, year)) <= NEAR_YEARS}
-        judged = near if any(p.n >= LEAST_SCHOOLS for p in near.values()) else pairs
+        near_enough = any(p.n >= LEAST_SCHOOLS for p in near.values())
+        judged = near if near_enough else pairs
         judged = {y: p for y, p in judged.items() if p.n >= LEAST_SCHOOLS}
         if not judged:
             continue
-        best_year = max(judged, key=lambda y: judged[y].rho)
+        best_year = max(judged, key=lambda y: np.nan_to_num(judged[y].rho, nan=-1.0))
         best, what = judged[best_year], f"{phase} schools, {year_words(year)}"
-        if best.rho < LEAST_OWN[bool(near) and judged is not pairs]:
+        if not best.rho >= LEAST_OWN[near_enough]:
             words = (
                 f"{what}: each school's figure goes with its own of {year_words(best_year)} at a rank correlation "
                 f"of only {best.rho:.2f} inside authorities"
@@ -127,7 +189,7 @@ def _pairs(year: str, rows: pd.DataFrame, columns: dict, about: pd.DataFrame) ->
         if rows.index.isin(theirs.index).sum() < LEAST_IN_LA:
             continue
         paired = pair(rows, theirs["absence_pct"], about["la_code"])
-        if other not in out or paired.rho > out[other].rho:
+        if other not in out or paired.n > out[other].n:
             out[other] = paired
     return out
 
@@ -146,14 +208,16 @@ def _las(judged: dict[str, Pairing], what: str, place: dict, make) -> list[Findi
     found = []
     for la, r in best[best.index.isin(mixed.index) | best.index.isin(slipped.index)].iterrows():
         words = (
-            f"LA {la}, {what}: the figures of its {r['n']:.0f} schools go with their own of neighbouring years at a "
+            f"LA {la}, {what}: the figures of its {r['n']:.0f} schools go with their own of other years at a "
             f"rank correlation of {r['rho']:.2f}"
         )
         if la in slipped.index:
             words += f", and at {r['slipped']:.2f} when every figure is moved by one row"
         found.append(make("figures_of_other_schools", words, la_code=str(la), value=str(la), **place))
     for la, r in best[best["log_ratio"] > LA_LEVEL].iterrows():
-        words = f"LA {la}, {what}: the mean of its schools moved {np.exp(r['log_ratio']):.1f} times as far as England's"
+        words = (
+            f"LA {la}, {what}: its schools' mean moved {np.exp(r['log_ratio']):.1f} times as far as England's"
+        )
         found.append(make("unit_or_level", words, la_code=str(la), value=str(la), **place))
     return found
 
@@ -172,7 +236,7 @@ def _jumped(mine, rows, judged, columns, phase: str, year: str, make, what: str)
     wild = least[least > np.log(MOST_FACTOR)]
     place = dict(year=year, column="absence_pct")
     if len(wild) > max(5, MOST_JUMPS * least.notna().sum()):
-        words = f"{what}: {len(wild):,} of {least.notna().sum():,} schools moved by more than {MOST_FACTOR:.0f} times"
+        words = f"{what}: {len(wild):,} of {least.notna().sum():,} moved by more than {MOST_FACTOR:.0f} times"
         return [make("figures_jump", words, file=mine["file"].iloc[0], what_to_do=SHIFTED, **place)]
     out = []
     for urn, size in wild.items():
@@ -263,7 +327,7 @@ def _las_moved(
     out = []
     for la in bad.index:
         words = (
-            f"LA {la}, {phase} schools: since {year_words(base)} its {n[la]} schools here moved by {mean[la]:+.2f} pp, "
+            f"LA {la}, {phase} schools: since {year_words(base)} its {n[la]} schools moved by {mean[la]:+.2f} pp, "
             f"and its published rate by {theirs[la]:+.2f} pp"
         )
         out.append(make("year_differs", words, la_code=str(la), value=str(la), **place))
@@ -295,7 +359,7 @@ def _lost(readings, registers, about: pd.DataFrame, release: str) -> list[Findin
             continue
         entire = sorted(by_la.index[by_la["sum"] == by_la["size"]])
         words = (
-            f"partial publication of {year_words(year)}: {len(gone):,} of the {len(due):,} schools with a figure in "
+            f"partial publication of {year_words(year)}: {len(gone):,} of the {len(due):,} with a figure in "
             f"{year_words(base)} have none and no successor ("
             + ", ".join(f"{phase} {100 * share:.0f} %" for phase, share in phases.items())
             + f"); {len(entire)} LAs have none at all"
