@@ -50,6 +50,9 @@ def pair(rows: pd.DataFrame, other: pd.Series, la: pd.Series, sign: int = 1) -> 
         [rows[NAMES[:3]].to_numpy("float64"), other.reindex(rows.index).to_numpy("float64")]
     )
     codes, names = pd.factorize(la.reindex(rows.index).to_numpy(dtype=object))
+    if not len(names):
+        none = pd.DataFrame(columns=["n", "rho", "slipped", "z", "log_ratio"], dtype="float64")
+        return Pairing(0, np.nan, np.nan, np.nan, none)
     keep = ~np.isnan(values[:, 0]) & ~np.isnan(values[:, 3]) & (codes >= 0)
     n = np.bincount(codes[keep], minlength=len(names))
     keep &= n[codes] >= LEAST_RANKED
