@@ -31,6 +31,7 @@ WITHOUT_SUCCESSOR_SHARE = 0.25  # schools gone since 2018/19 that have no succes
 WITHOUT_POINT_SHARE = 0.08  # open schools without a point: 2.2 %
 WITHOUT_IDACI_SHARE = 0.02  # 1 of 22,067
 OUTSIDE_LA_SHARE = 0.02  # schools more than 3 km outside their LA's polygon: 0.05 %
+OUTSIDE_IN_LA = (3, 0.2)  # in one authority: at most 3
 NEAR_LA_M = 3000
 WALES = range(400_000, 500_000)  # URNs of Welsh schools: they end the links file and concern nobody here
 
@@ -315,6 +316,20 @@ def _points_in_their_la(readings, register: pd.DataFrame, release: str) -> list[
             what_to_do=todo,
         )
         for r in far.itertuples()
+    ]
+    by_la = known.assign(far=known.index.isin(far.index)).groupby("la_code")["far"].agg(["sum", "size"])
+    by_la = by_la[by_la["sum"] > OUTSIDE_IN_LA[0] + OUTSIDE_IN_LA[1] * by_la["size"]]
+    found += [
+        hard(
+            "coordinates_shifted",
+            f"LA {la}: {r['sum']} of {r['size']} schools lie more than 3 km outside it",
+            file=readings.points["file"].iloc[0] if len(readings.points) else "",
+            column="easting",
+            year=release,
+            la_code=str(la),
+            what_to_do=SHIFTED,
+        )
+        for la, r in by_la.iterrows()
     ]
     if len(far) > OUTSIDE_LA_SHARE * len(known):
         words = f"{len(far):,} of {len(known):,} schools lie more than 3 km outside their LA"

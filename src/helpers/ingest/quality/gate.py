@@ -18,6 +18,7 @@ from helpers.base.faults import DataRefused, Fault
 from helpers.base.params import ENGLAND
 from helpers.base.store import atomic_file
 from helpers.base.years import year_words
+from helpers.ingest.quality.circumstances import circumstance_findings
 from helpers.ingest.quality.completeness import coverage_findings
 from helpers.ingest.quality.files import area_findings, duplicate_findings, identity_findings
 from helpers.ingest.quality.findings import Finding, hard
@@ -33,6 +34,8 @@ from helpers.ingest.quality.reconciliation import (
     reconciliation_findings,
     year_findings,
 )
+from helpers.ingest.quality.words import word_findings
+from helpers.ingest.quality.years import yearly_findings
 from helpers.ingest.register import STATUSES, register_urns, status_counts
 
 if TYPE_CHECKING:
@@ -188,6 +191,9 @@ def run_gate(readings: Readings, register_by_year: dict[str, pd.DataFrame], rele
         *area_findings(readings, register_by_year),
         *coverage_findings(readings, register_by_year, release),
         *_status_findings(readings, register_by_year),
+        *yearly_findings(readings, register_by_year, release),
+        *word_findings(readings, release),
+        *circumstance_findings(readings, register_by_year, release),
         *(
             f
             for y in years

@@ -38,6 +38,20 @@ _COUNTS = (
     "absentees: biased as well as noisy"
 )
 _EXACT = "sessions are summed, so only rounding and schools without a figure are left"
+_PARTLY = (
+    "enrolments are summed, and the schools whose persistent absence one publication suppresses are left out: an "
+    "authority with few others moves with them"
+)
+
+
+def _sessions_tolerance(measure: str, phase: str, geography: str) -> tuple:
+    """Of roll-ups by session counts. Persistent absence of an authority: 0.30 and 0.08 pp measured on 2018/19."""
+    per_school = 2.0 if phase == "special" else 0.0
+    if measure == "persistent" and geography == "la":
+        return 0.05, 0.3, per_school, None, None, _PARTLY
+    return 0.03, 0.1, per_school, None, None, _EXACT
+
+
 _ROWS = [
     # measure, phase, weights, geography, base_pp, per_spread, per_school, look_pp, measured_pp, reason
     ("absence", "primary", "pupils_r_to_11", "england", 0.03, 0.0, 0.0, None, 0.003, _BIAS),
@@ -77,18 +91,7 @@ _ROWS = [
     ("persistent", "special", "roll", "region", 2.50, 0.0, 0.0, None, 1.559, _UNSEEN),
     ("persistent", "special", "roll", "la", 1.50, 2.5, 30.0, None, 16.550, _UNSEEN),
     *(
-        (
-            measure,
-            phase,
-            "sessions",
-            geography,
-            0.03,
-            0.1,
-            2.0 if phase == "special" else 0.0,
-            None,
-            None,
-            _EXACT,
-        )
+        (measure, phase, "sessions", geography, *_sessions_tolerance(measure, phase, geography))
         for measure in MEASURES
         for phase in PHASES
         for geography in ("england", "region", "la")
