@@ -26,7 +26,9 @@ def test_real_data_have_no_faults(real):
 
 
 def test_every_listed_file_is_recognised_with_the_catalogue_s_rows(real):
-    catalogue = read_catalogue()
+    catalogue = read_catalogue().query(
+        "name == ''"
+    )  # editions; a row with a name is an address to fetch from
     found = catalogue.merge(
         real.files, left_on="file", right_on="path", how="left", suffixes=("", "_found"), validate="1:1"
     )
